@@ -1,13 +1,10 @@
-"""A message, its states and the total table of their transitions (CONTRACT 3.2).
-
-Nothing here reads a clock or a database. ``transition`` is total: every pair of state and outcome has an answer,
-and an outcome that comes after the end is ignored in so many words.
-"""
+"""A message and its states (CONTRACT 3.2); how it moves between them is decided in ``settlement``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mailsvc.domain.outcome import Category
 from mailsvc.domain.secret import Secret
 
 #: A code mail is not handed over with less life than this: the customer still has to type the code (seconds).
@@ -18,8 +15,7 @@ CODE_LIFE_MAX = 300.0
 CODE_LIFE_SKEW = 30.0
 #: The shortest life a caller may ask for a code (seconds).
 CODE_LIFE_MIN = 30.0
-#: Default and longest life of a notice (seconds).
-NOTICE_LIFE = 24 * 3600.0
+#: The longest life of a notice (seconds); the default stands in its template.
 NOTICE_LIFE_MAX = 72 * 3600.0
 
 
@@ -48,8 +44,20 @@ class Revocation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a message ended."""
+
+    state: MessageState  #: a final one
+    at: float  #: when it was decided
+    category: Category | None = None  #: None for superseded, cancelled and unknown
+    cause: Category | None = None  #: what stands behind ``expired``, where a reply told
+    reply: str | None = None  #: the last words of the remote site, at most 500 characters
+    relayed: bool = False  #: handed to a relay: its 250 is not the recipient site's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One mail to one recipient with a deadline: all that the composed bytes depend on."""
+    """One mail to one recipient with a deadline: all that the composed bytes depend on, and where it stands."""
 
     id: str  #: ``msg_`` and 26 characters; ENVID and left part of the Message-ID
     api_key: str  #: id of the API key that submitted it; challenges and idempotency keys are scoped to it
@@ -68,15 +76,19 @@ class Message:
     state: MessageState = MessageState.QUEUED
     fence: int = 0  #: rises with every claim; a delivery with an older one may hand nothing over
     attempts: int = 0  #: attempts that have ended
+    ambiguous: int = 0  #: of these, the ones whose connection was lost after the dot
     next_attempt_at: float | None = None  #: None while an attempt is open or the message is final
     revoked: Revocation | None = None  #: set while an attempt past the dot gate is still in flight
+    at_risk: bool = False  #: ``message.at_risk`` has been reported
+    outcome: Outcome | None = None  #: None while queued
+    used_at: float | None = None  #: when the auth system says the code was entered
 
     @property
     def hand_over_by(self) -> float:
         """The last instant at which the mail's bytes may be handed over."""
         return self.expires_at - (GUARD if self.is_code else 0.0)
 
-
-def transition(state: MessageState, outcome: MessageState) -> MessageState:
-    """Return the state after ``outcome``; a final state never changes (CONTRACT 3.2: exactly one final state)."""
-    return state if state.final else outcome
+    @property
+    def half_life(self) -> float:
+        """The instant at which half of its life is gone."""
+        return (self.accepted_at + self.expires_at) / 2

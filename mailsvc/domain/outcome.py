@@ -61,12 +61,23 @@ class Permanence(StrEnum):
     STOPPED = "stopped"  #: a gate said no before the dot: nothing was handed over
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reply or the lack of one means."""
+
+    category: Category
+    permanence: Permanence
+    scope: Scope
+    cause: Category | None = None  #: the category behind ``delayed`` or ``expired``
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One SMTP session's try, as it ended."""
 
     number: int  #: from 1
     at: float  #: when it began
+    ended_at: float  #: when its end was known
     host: str | None  #: name of the remote MTA
     ip: str | None  #: its address
     stage: Stage  #: the last stage reached
@@ -79,3 +90,8 @@ class Attempt:
     tls: str | None = None  #: protocol version, None in clear
     seconds: tuple[tuple[str, float], ...] = ()  #: time in queue, dns, connect, tls, transfer
     relayed: bool = False  #: handed to a relay, not to the recipient's own site
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether nobody knows if this attempt left a copy with the recipient's site."""
+        return self.permanence is Permanence.AMBIGUOUS

@@ -1,0 +1,142 @@
+"""A message's way through the store after it was accepted: claimed, attempted, concluded, revoked, expired, used.
+
+Each function is one transaction's work: the rule comes from ``domain.settlement``, the row is changed, and the event
+is emitted together with it.
+"""
+
+import random
+from dataclasses import replace
+
+from sqlalchemy import Connection, select
+
+from mailsvc.domain import settlement
+from mailsvc.domain.event import EventType
+from mailsvc.domain.message import Message, MessageState, Outcome, Revocation
+from mailsvc.domain.outcome import Attempt
+from mailsvc.domain.settlement import Settlement
+from mailsvc.store import messages
+from mailsvc.store.schema import messages as table
+from mailsvc.store.transaction import Transaction
+
+#: Rows that one sweep takes up.
+SWEEP_MAX = 500
+
+
+def enter(tx: Transaction, message: Message) -> None:
+    """Open the dot gate for an attempt that is about to begin."""
+    tx.gate.enter(message.id, message.fence)
+    tx.on_rollback(lambda: tx.gate.leave(message.id))
+
+
+def claim(tx: Transaction, message_id: str, now: float) -> Message | None:
+    """Take a due message for an attempt, with its code; None when it is not (or no longer) to be tried.
+
+    A message that nobody tried in time ends here as expired.
+    """
+    row = tx.connection.execute(select(table).where(table.c.id == message_id)).one_or_none()
+    if row is None or row.state != MessageState.QUEUED or row.next_attempt_at is None or row.next_attempt_at > now:
+        return None
+    code = tx.cipher.open(row.code, row.id) if row.code else None
+    message = messages.from_row(row, code)
+    if now > message.hand_over_by:
+        expire(tx, message, now)
+        return None
+    claimed = replace(message, fence=message.fence + 1, next_attempt_at=None)
+    messages.change(tx, claimed, fence=claimed.fence, next_attempt_at=None)
+    enter(tx, claimed)
+    return claimed
+
+
+def conclude(tx: Transaction, message_id: str, attempt: Attempt, now: float) -> Message:
+    """Record how an attempt ended and what follows from it; return the message as it stands then."""
+    message = _stored(tx, message_id)
+    messages.add_attempt(tx, message, attempt)
+    counted = replace(message, attempts=message.attempts + 1, ambiguous=message.ambiguous + int(attempt.ambiguous))
+    messages.change(tx, counted, attempts=counted.attempts, ambiguous=counted.ambiguous)
+    # Jitter spreads retries; nothing secret hangs on it.
+    settled = settlement.settle(message, attempt, now=now, jitter=random.random())  # noqa: S311
+    first = (attempt,) if counted.attempts == 1 else None
+    return _apply(tx, counted, settled, now, first)
+
+
+def expire(tx: Transaction, message: Message, now: float) -> Message:
+    """End a queued message that no try can reach any more."""
+    tries = messages.attempts_of(tx.connection, message.id)
+    cause = next((attempt.category for attempt in reversed(tries) if attempt.host), None)
+    return _apply(tx, message, settlement.expire(now=now, cause=cause), now, tries)
+
+
+def revoke(tx: Transaction, message: Message, why: Revocation, now: float) -> Message:
+    """End a queued message, or mark it when its mail is being handed over; return it as it stands then."""
+    raced = tx.gate.revoke(message.id)
+    tx.on_rollback(lambda: tx.gate.reinstate(message.id))
+    if raced:
+        messages.change(tx, message, revoked=why.value)
+        return replace(message, revoked=why)
+    outcome = Outcome(state=MessageState(why), at=now)
+    ended = Settlement(outcome, None, (EventType(f"message.{why}"),))
+    return _apply(tx, message, ended, now, None)
+
+
+def cancel(tx: Transaction, message_id: str, now: float) -> Message:
+    """Cancel a message that the caller no longer wants; one that is final stays as it is."""
+    message = _stored(tx, message_id)
+    if message.state.final or message.revoked:
+        return message
+    return revoke(tx, message, Revocation.CANCELLED, now)
+
+
+def use(tx: Transaction, message_id: str, at: float, now: float) -> Message:
+    """Note that the code was entered (once: the first report counts)."""
+    message = _stored(tx, message_id)
+    if message.used_at is not None:
+        return message
+    used = replace(message, used_at=at)
+    messages.change(tx, used, used_at=at)
+    messages.emit(tx, used, [EventType.MESSAGE_USED], now)
+    return used
+
+
+def due(connection: Connection, now: float) -> list[str]:
+    """Return ids of queued messages whose next try is due, the nearest deadline first."""
+    query = select(table.c.id).where(table.c.state == MessageState.QUEUED.value, table.c.next_attempt_at <= now)
+    return list(connection.execute(query.order_by(table.c.expires_at).limit(SWEEP_MAX)).scalars())
+
+
+def waiting(connection: Connection) -> list[tuple[str, float]]:
+    """Return id and instant of every try that is still to come."""
+    query = select(table.c.id, table.c.next_attempt_at).where(
+        table.c.state == MessageState.QUEUED.value, table.c.next_attempt_at.is_not(None)
+    )
+    return [(row.id, row.next_attempt_at) for row in connection.execute(query)]
+
+
+def report_risks(tx: Transaction, now: float) -> None:
+    """Report queued messages whose life is half gone, once each."""
+    query = select(table).where(
+        table.c.state == MessageState.QUEUED.value, table.c.half_life <= now, table.c.at_risk.is_(False)
+    )
+    for row in tx.connection.execute(query.limit(SWEEP_MAX)).all():
+        message = replace(messages.from_row(row), at_risk=True)
+        messages.change(tx, message, at_risk=True)
+        messages.emit(tx, message, [EventType.MESSAGE_AT_RISK], now)
+
+
+def _stored(tx: Transaction, message_id: str) -> Message:
+    message = messages.get(tx.connection, message_id)
+    if message is None:
+        raise KeyError(message_id)
+    return message
+
+
+def _apply(
+    tx: Transaction, message: Message, settled: Settlement, now: float, made: tuple[Attempt, ...] | list[Attempt] | None
+) -> Message:
+    if settled.outcome:
+        messages.end(tx, message, settled.outcome)
+        message = replace(message, state=settled.outcome.state, outcome=settled.outcome, next_attempt_at=None)
+    elif settled.next_attempt_at is not None:
+        messages.change(tx, message, next_attempt_at=settled.next_attempt_at)
+        message = replace(message, next_attempt_at=settled.next_attempt_at)
+    messages.emit(tx, message, settled.events, now, made)
+    return message

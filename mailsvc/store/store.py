@@ -1,0 +1,101 @@
+"""The store: opens the database, runs work in it, tells the process what was committed.
+
+Work is a plain function of a transaction (to write) or of a connection (to read); the functions stand in the modules
+named by their noun. On SQLite one thread writes and a few read.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+
+from mailsvc.domain.event import Event
+from mailsvc.store.cipher import Cipher
+from mailsvc.store.events import ensure_log
+from mailsvc.store.gate import DotGate
+from mailsvc.store.migrate import upgrade
+from mailsvc.store.transaction import Transaction
+from mailsvc.store.writer import Writer
+
+T = TypeVar("T")
+_READERS = 2
+#: WAL so that readers never wait for the writer; FULL so that a commit is on the disk before it is answered.
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "busy_timeout = 5000",
+    "secure_delete = FAST",
+)
+
+
+class Store:
+    """One open database. Make it inside a running event loop with `open`; end it with `close`."""
+
+    def __init__(self, engine: Engine, cipher: Cipher, gate: DotGate) -> None:
+        self.cipher = cipher
+        self.gate = gate
+        self._engine = engine
+        self._listeners: list[Callable[[Sequence[Event]], None]] = []
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
+        self._writer = Writer(engine, cipher, gate, self._publish)
+
+    @classmethod
+    async def open(cls, url: str, cipher: Cipher) -> "Store":
+        """Open and migrate the database at an SQLAlchemy URL.
+
+        Raises `GateLocked` when another process has it open.
+        """
+        gate = DotGate(_gate_path(url))
+        await asyncio.to_thread(upgrade, url)
+        store = cls(make_engine(url), cipher, gate)
+        await store.write(ensure_log)
+        return store
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run work in a transaction that is durable when this returns; raises `StoreUnavailable` or the work's own."""
+        return await self._writer.run(work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a query; it sees everything that was committed before."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def subscribe(self, listener: Callable[[Sequence[Event]], None]) -> None:
+        """Have a function called in the event loop with every group of events, once they are durable."""
+        self._listeners.append(listener)
+
+    async def close(self) -> None:
+        """Finish what waits and let go of the database."""
+        await self._writer.close()
+        self._readers.shutdown()
+        self._engine.dispose()
+        self.gate.close()
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.connect() as connection:
+            return work(connection)
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        for listener in self._listeners:
+            listener(events)
+
+
+def make_engine(url: str) -> Engine:
+    """Return an engine that leaves transactions to us, with the durability this service promises."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", hide_parameters=True)
+    event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _gate_path(url: str) -> Path:
+    database = make_url(url).database
+    if not database:
+        raise ValueError("the SQLite URL names no file")
+    return Path(database).with_suffix(".gate")

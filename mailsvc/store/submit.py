@@ -1,0 +1,124 @@
+"""The submit transaction: one durable step from a checked request to a queued message.
+
+It decides, against what is stored, whether the request is a replay, whether the address had enough mails, and which
+older codes of the challenge end now. The message is stored as claimed: the accepting process delivers it at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from mailsvc.domain.event import EventType
+from mailsvc.domain.identifier import new_id, new_reference
+from mailsvc.domain.message import Message, MessageState, Revocation
+from mailsvc.domain.rate import Limits, retry_after
+from mailsvc.domain.submission import Submission
+from mailsvc.domain.view import accepted_view
+from mailsvc.store import idempotency, messages
+from mailsvc.store.addresses import tag_for
+from mailsvc.store.idempotency import Claim
+from mailsvc.store.lifecycle import enter, revoke
+from mailsvc.store.schema import challenges
+from mailsvc.store.schema import messages as table
+from mailsvc.store.sql import upsert
+from mailsvc.store.transaction import Transaction
+
+
+class RateLimited(Exception):
+    """The address had as many mails as its limits allow."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"try again in {seconds:.0f} s")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The answer to a submit, and the message to deliver unless the answer is a replay."""
+
+    answer: dict[str, Any]
+    message: Message | None
+
+
+def submit(tx: Transaction, request: Submission, limits: Limits, claim: Claim | None) -> Submitted:
+    """Accept a message.
+
+    Raises `RateLimited`, or `IdempotencyConflict` where the key has answered another body.
+    """
+    now = request.accepted_at
+    if claim and (answer := idempotency.find(tx.connection, tx.cipher, claim, now)):
+        return Submitted(answer, None)
+    _check_rate(tx, request, limits)
+    message_id = new_id("msg", now)
+    older = _lock_challenge(tx, request, message_id)
+    message = _message(tx, request, message_id, frozenset(row.reference for row in older))
+    superseded, raced = _supersede(tx, older, now) if message.is_code else ([], [])
+    messages.add(tx, message)
+    enter(tx, message)
+    messages.emit(tx, message, [EventType.MESSAGE_ACCEPTED], now, made=())
+    answer = accepted_view(message, superseded, raced)
+    if claim:
+        idempotency.keep(tx, claim, answer, now)
+    return Submitted(answer, message)
+
+
+def _check_rate(tx: Transaction, request: Submission, limits: Limits) -> None:
+    if not limits:
+        return
+    now = request.accepted_at
+    query = (
+        select(table.c.accepted_at)
+        .where(
+            table.c.address == request.address.identity,
+            table.c.accepted_at > now - max(seconds for _, seconds in limits),
+            table.c.is_code == request.is_code,
+        )
+        .order_by(table.c.accepted_at.desc())
+        .limit(max(count for count, _ in limits))
+    )
+    wait = retry_after(limits, tx.connection.execute(query).scalars().all(), now)
+    if wait is not None:
+        raise RateLimited(wait)
+
+
+def _lock_challenge(tx: Transaction, request: Submission, message_id: str) -> Sequence[Row[Any]]:
+    """Return the earlier messages of the challenge; a second submit of the same challenge waits for this one."""
+    if request.challenge is None:
+        return ()
+    if request.is_code:
+        key = {"api_key": request.api_key, "challenge": request.challenge}
+        upsert(tx.connection, challenges, key, {"message": message_id, "at": request.accepted_at})
+    query = select(table).where(table.c.challenge == request.challenge, table.c.api_key == request.api_key)
+    return tx.connection.execute(query).all()
+
+
+def _message(tx: Transaction, request: Submission, message_id: str, taken: frozenset[str]) -> Message:
+    return Message(
+        id=message_id,
+        api_key=request.api_key,
+        to=request.address.wire,
+        template=request.template,
+        is_code=request.is_code,
+        locale=request.locale,
+        code=request.code,
+        reference=new_reference(taken),
+        tag=tag_for(tx, request.address, request.accepted_at),
+        challenge=request.challenge,
+        customer=request.customer,
+        accepted_at=request.accepted_at,
+        expires_at=request.expires_at,
+        context=request.context,
+        fence=1,
+    )
+
+
+def _supersede(tx: Transaction, older: Sequence[Row[Any]], now: float) -> tuple[list[str], list[str]]:
+    """End the older codes of the challenge; return the ids that ended and those already handed over."""
+    superseded: list[str] = []
+    raced: list[str] = []
+    for old in (messages.from_row(row) for row in older if row.is_code and row.state == MessageState.QUEUED):
+        ended = revoke(tx, old, Revocation.SUPERSEDED, now)
+        (superseded if ended.state.final else raced).append(old.id)
+    return superseded, raced

@@ -1,0 +1,70 @@
+"""What a store function gets to work with while it writes: the connection, the cipher, the gate, and the event log.
+
+Whatever changes a state emits its event here, in the same transaction (DESIGN 2.4).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from mailsvc.domain.event import Event, EventType
+from mailsvc.domain.identifier import new_id
+from mailsvc.store import schema
+from mailsvc.store.cipher import Cipher
+from mailsvc.store.gate import DotGate
+
+
+class StoreUnavailable(Exception):
+    """The store could not commit; nothing of the work was done. Try again later."""
+
+
+class Transaction:
+    """One synced transaction, shared by all the work that waited for it."""
+
+    def __init__(self, connection: Connection, cipher: Cipher, gate: DotGate) -> None:
+        self.connection = connection
+        self.cipher = cipher
+        self.gate = gate
+        self.events: list[Event] = []
+        self._undo: list[Callable[[], None]] = []
+
+    def emit(
+        self,
+        type_: EventType,
+        at: float,
+        *,
+        data: Mapping[str, Any],
+        message: str | None = None,
+        challenge: str | None = None,
+        customer: str | None = None,
+        address: str | None = None,
+    ) -> None:
+        """Append an event to the log; it is published once the transaction is durable."""
+        fields: dict[str, Any] = {
+            "id": new_id("evt", at),
+            "at": at,
+            "message": message,
+            "challenge": challenge,
+            "customer": customer,
+            "address": address,
+            "data": data,
+        }
+        insertion = insert(schema.events).returning(schema.events.c.seq)
+        seq = self.connection.execute(insertion, {"type": type_.value, **fields}).scalar_one()
+        self.events.append(Event(seq=seq, type=type_, **fields))
+
+    def on_rollback(self, undo: Callable[[], None]) -> None:
+        """Register what must be taken back in memory when this work is rolled back."""
+        self._undo.append(undo)
+
+    def mark(self) -> tuple[int, int]:
+        """Return a point to roll back to."""
+        return len(self.events), len(self._undo)
+
+    def roll_back(self, mark: tuple[int, int] = (0, 0)) -> None:
+        """Forget the events and take back the effects in memory since a mark."""
+        events, undo = mark
+        del self.events[events:]
+        while len(self._undo) > undo:
+            self._undo.pop()()
