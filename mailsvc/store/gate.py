@@ -53,7 +53,7 @@ class DotGate:
         self._lock = threading.Lock()
 
     def may_have_left(self, message_id: str) -> bool:
-        """Whether an attempt that the last process left open may have handed its mail over."""
+        """Whether an attempt that was abandoned, by this process or the one before, may have handed its mail over."""
         return self._left is None or message_id in self._left
 
     def enter(self, message_id: str, fence: int) -> None:
@@ -61,15 +61,31 @@ class DotGate:
         with self._lock:
             self._entries[message_id] = _Entry(fence)
 
+    def holds(self, message_id: str, fence: int) -> bool:
+        """Whether an attempt may go on towards its hand-over."""
+        with self._lock:
+            return self._current(message_id, fence) is not None
+
     def admit(self, message_id: str, fence: int) -> bool:
         """Ask for the last time, directly before the mail's bytes; from a yes on the message counts as handed over."""
         with self._lock:
-            entry = self._entries.get(message_id)
-            if entry is None or entry.revoked or entry.fence != fence or not self._free:
+            entry = self._current(message_id, fence)
+            if entry is None or (entry.slot is None and not self._free):
                 return False
-            entry.slot = self._free.pop()
-            self._mark(entry.slot, message_id.encode())
+            if entry.slot is None:
+                entry.slot = self._free.pop()
+                self._mark(entry.slot, message_id.encode())
             return True
+
+    def passed(self, message_id: str) -> bool:
+        """Whether the open attempt of a message has been admitted."""
+        with self._lock:
+            entry = self._entries.get(message_id)
+            return entry is not None and entry.slot is not None
+
+    def open(self, message_id: str) -> bool:
+        """Whether this process has an attempt of a message under way."""
+        return message_id in self._entries
 
     def revoke(self, message_id: str) -> bool:
         """Shut the gate for a message; True when it has passed already (it races with what revokes it)."""
@@ -77,8 +93,7 @@ class DotGate:
             entry = self._entries.get(message_id)
             if entry is None:
                 return False
-            if entry.slot is None:
-                entry.revoked = True
+            entry.revoked = True
             return entry.slot is not None
 
     def reinstate(self, message_id: str) -> None:
@@ -95,21 +110,31 @@ class DotGate:
                 self._mark(entry.slot, b"")
                 self._free.append(entry.slot)
 
+    def abandon(self, message_id: str) -> None:
+        """Note that an attempt died without a record; `may_have_left` then tells what is to be recorded."""
+        if self.passed(message_id) and self._left is not None:
+            self._left.add(message_id)
+        self.leave(message_id)
+
     def close(self) -> None:
         """Let go of the file; its marks stay for the next process."""
         self._map.close()
         self._file.close()
 
+    def _current(self, message_id: str, fence: int) -> _Entry | None:
+        entry = self._entries.get(message_id)
+        return None if entry is None or entry.revoked or entry.fence != fence else entry
+
     def _mark(self, slot: int, mark: bytes) -> None:
         start = _HEADER + slot * _SLOT
         self._map[start : start + _SLOT] = mark.ljust(_SLOT, b"\0")
 
-    def _read_marks(self) -> frozenset[str] | None:
+    def _read_marks(self) -> set[str] | None:
         boot_id = self._map[:_HEADER].rstrip(b"\0")
         if not boot_id or boot_id != _boot_id():
             return None
         slots = (self._map[at : at + _SLOT].rstrip(b"\0") for at in range(_HEADER, len(self._map), _SLOT))
-        return frozenset(mark.decode() for mark in slots if mark)
+        return {mark.decode() for mark in slots if mark}
 
 
 def _boot_id() -> bytes:

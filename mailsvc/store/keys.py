@@ -8,16 +8,15 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 from mailsvc.domain.access import ApiKey, Scope, digest
 from mailsvc.domain.identifier import new_id
 from mailsvc.store.schema import api_keys
-from mailsvc.store.transaction import Transaction
 
 
-def new(tx: Transaction, name: str, scopes: frozenset[Scope], now: float) -> tuple[ApiKey, str]:
+def new(connection: Connection, name: str, scopes: frozenset[Scope], now: float) -> tuple[ApiKey, str]:
     """Make a key; return it with its secret, which nobody can read again."""
     secret = f"mk_{secrets.token_urlsafe(32)}"
-    return add(tx, name, scopes, secret, now), secret
+    return add(connection, name, scopes, secret, now), secret
 
 
-def add(tx: Transaction, name: str, scopes: frozenset[Scope], secret: str, now: float) -> ApiKey:
+def add(connection: Connection, name: str, scopes: frozenset[Scope], secret: str, now: float) -> ApiKey:
     """Store a key whose secret the caller has."""
     key = ApiKey(new_id("key", now), name, scopes, now)
     row = {
@@ -28,15 +27,15 @@ def add(tx: Transaction, name: str, scopes: frozenset[Scope], secret: str, now: 
         "created_at": now,
         "revoked_at": None,
     }
-    tx.connection.execute(insert(api_keys), row)
+    connection.execute(insert(api_keys), row)
     return key
 
 
-def ensure(tx: Transaction, name: str, secret: str, now: float) -> None:
+def ensure(connection: Connection, name: str, secret: str, now: float) -> None:
     """Have a key with every scope for this secret; one that was revoked stays revoked."""
     known = select(api_keys.c.id).where(api_keys.c.digest == digest(secret))
-    if tx.connection.execute(known).first() is None:
-        add(tx, name, frozenset(Scope), secret, now)
+    if connection.execute(known).first() is None:
+        add(connection, name, frozenset(Scope), secret, now)
 
 
 def find(connection: Connection, secret: str) -> ApiKey | None:
@@ -51,11 +50,11 @@ def every(connection: Connection) -> list[ApiKey]:
     return [_key(row) for row in connection.execute(select(api_keys).order_by(api_keys.c.id))]
 
 
-def revoke(tx: Transaction, id_or_name: str, now: float) -> list[ApiKey]:
+def revoke(connection: Connection, id_or_name: str, now: float) -> list[ApiKey]:
     """Revoke the living keys of this id or name; return them."""
     named = or_(api_keys.c.id == id_or_name, api_keys.c.name == id_or_name) & api_keys.c.revoked_at.is_(None)
-    found = [_key(row) for row in tx.connection.execute(select(api_keys).where(named))]
-    tx.connection.execute(update(api_keys).where(named).values(revoked_at=now))
+    found = [_key(row) for row in connection.execute(select(api_keys).where(named))]
+    connection.execute(update(api_keys).where(named).values(revoked_at=now))
     return found
 
 

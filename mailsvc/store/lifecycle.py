@@ -7,14 +7,15 @@ is emitted together with it.
 import random
 from dataclasses import replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from mailsvc.domain import settlement
 from mailsvc.domain.event import EventType
 from mailsvc.domain.message import Message, MessageState, Outcome, Revocation
-from mailsvc.domain.outcome import Attempt
+from mailsvc.domain.outcome import Attempt, Category
 from mailsvc.domain.settlement import Settlement
 from mailsvc.store import messages
+from mailsvc.store.cipher import CipherError
 from mailsvc.store.schema import messages as table
 from mailsvc.store.transaction import Transaction
 
@@ -36,8 +37,13 @@ def claim(tx: Transaction, message_id: str, now: float) -> Message | None:
     row = tx.connection.execute(select(table).where(table.c.id == message_id)).one_or_none()
     if row is None or row.state != MessageState.QUEUED or row.next_attempt_at is None or row.next_attempt_at > now:
         return None
-    code = tx.cipher.open(row.code, row.id) if row.code else None
-    message = messages.from_row(row, code)
+    message = messages.from_row(row)
+    try:
+        message = replace(message, code=tx.cipher.open(row.code, row.id) if row.code else None)
+    except CipherError as error:
+        outcome = Outcome(state=MessageState.FAILED, at=now, category=Category.UNKNOWN, reply=str(error))
+        _apply(tx, message, Settlement(outcome, None, (EventType.MESSAGE_FAILED,)), now, None)
+        return None
     if now > message.hand_over_by:
         expire(tx, message, now)
         return None
@@ -109,6 +115,13 @@ def waiting(connection: Connection) -> list[tuple[str, float]]:
         table.c.state == MessageState.QUEUED.value, table.c.next_attempt_at.is_not(None)
     )
     return [(row.id, row.next_attempt_at) for row in connection.execute(query)]
+
+
+def backlog(connection: Connection) -> tuple[int, float | None]:
+    """Return how many messages are queued, and when the oldest of them was accepted."""
+    query = select(func.count(), func.min(table.c.accepted_at)).where(table.c.state == MessageState.QUEUED.value)
+    count, oldest = connection.execute(query).one()
+    return count, oldest
 
 
 def report_risks(tx: Transaction, now: float) -> None:

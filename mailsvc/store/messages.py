@@ -41,6 +41,11 @@ def get(connection: Connection, message_id: str) -> Message | None:
     return None if row is None else from_row(row)
 
 
+def any_there(connection: Connection) -> bool:
+    """Whether the store has ever taken a message that is still kept."""
+    return connection.execute(select(messages.c.id).limit(1)).first() is not None
+
+
 def attempts_of(connection: Connection, message_id: str) -> list[Attempt]:
     """Return the attempts of a message in their order."""
     query = select(attempts).where(attempts.c.message == message_id).order_by(attempts.c.number)

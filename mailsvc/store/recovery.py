@@ -1,4 +1,4 @@
-"""What a start does with the attempts that the last process left open (DESIGN 2.2).
+"""What becomes of attempts that nobody runs any more: their process stopped, or they failed unrecorded (DESIGN 2.2).
 
 An attempt whose mail may have been handed over is recorded as ambiguous; one that had not got so far as interrupted.
 Both are repeated while life remains.
@@ -21,9 +21,10 @@ def open_attempts(connection: Connection) -> list[str]:
 
 
 def close_attempt(tx: Transaction, message_id: str, now: float) -> Message | None:
-    """Record the end of an attempt that died with its process; return the message as it stands then."""
+    """Record the end of an abandoned attempt; return the message then, None where there was nothing to do."""
     message = messages.get(tx.connection, message_id)
-    if message is None or message.state.final:
+    running = tx.gate.open(message_id)
+    if message is None or running or message.state.final or message.next_attempt_at is not None:
         return None
     attempt = _ambiguous(message, now) if tx.gate.may_have_left(message_id) else _interrupted(message, now)
     return lifecycle.conclude(tx, message_id, attempt, now)

@@ -54,6 +54,11 @@ class Store:
         await store.write(ensure_log)
         return store
 
+    @property
+    def failing(self) -> str | None:
+        """Why nothing can be written now; None while it can."""
+        return self._writer.failing
+
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run work in a transaction that is durable when this returns; raises `StoreUnavailable` or the work's own."""
         return await self._writer.run(work)
@@ -80,6 +85,20 @@ class Store:
     def _publish(self, events: Sequence[Event]) -> None:
         for listener in self._listeners:
             listener(events)
+
+
+def with_connection(url: str, work: Callable[[Connection], T]) -> T:
+    """Do a command's work in a transaction of its own, beside a service that may be running."""
+    upgrade(url)
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            result = work(connection)
+            connection.exec_driver_sql("COMMIT")
+            return result
+    finally:
+        engine.dispose()
 
 
 def make_engine(url: str) -> Engine:

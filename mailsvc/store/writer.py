@@ -43,6 +43,7 @@ class Writer:
     def __init__(
         self, engine: Engine, cipher: Cipher, gate: DotGate, publish: Callable[[Sequence[Event]], None]
     ) -> None:
+        self.failing: str | None = None  #: why the last transaction failed, None when it did not
         self._engine = engine
         self._cipher = cipher
         self._gate = gate
@@ -91,9 +92,11 @@ class Writer:
         events: Sequence[Event] = ()
         try:
             events = self._transact(group)
+            self.failing = None
         except (DBAPIError, sqlite3.Error) as error:
             # No traceback: its locals and statements belong to the work.
-            log.error("store.unavailable", error=str(getattr(error, "orig", error)))  # noqa: TRY400
+            self.failing = str(getattr(error, "orig", error))
+            log.error("store.unavailable", error=self.failing)  # noqa: TRY400
             self._disconnect()
             for job in group:
                 job.result, job.error = None, StoreUnavailable("the store could not commit")

@@ -1,0 +1,81 @@
+"""JSON bodies, read strictly: bounded in size and time, UTF-8, no duplicate keys, nothing but JSON's own numbers."""
+
+import asyncio
+import json
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from mailsvc.api.problems import Problem, invalid, invalid_model
+
+#: Octets of a body at most (CONTRACT 3).
+LIMIT = 16 * 1024
+#: Seconds a body may take to arrive.
+PATIENCE = 5.0
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """Return the object a request carries; raise the `Problem` that says why it is none."""
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Problem("unsupported_media_type", "send the body as application/json")
+    document = parse(await read_body(request, LIMIT))
+    if not isinstance(document, dict):
+        raise invalid([("", "must be a JSON object")])
+    return document
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the octets of a body of at most ``limit``."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise Problem("too_large", f"a body has at most {limit} octets", headers={"Connection": "close"})
+    except TimeoutError:
+        raise Problem("timeout", f"the body must arrive within {PATIENCE:.0f} s") from None
+    return bytes(body)
+
+
+def parse(body: bytes) -> Any:
+    """Read one JSON document; raise `Problem` ``malformed`` for anything else."""
+    try:
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
+        canonical(document)  # a lone surrogate is no Unicode text
+    except (ValueError, RecursionError) as error:
+        reason = error.args[0] if isinstance(error, _Refused) else "it is not well-formed JSON in UTF-8"
+        raise Problem("malformed", f"the body cannot be read: {reason}") from None
+    return document
+
+
+def canonical(document: Any) -> bytes:
+    """Return the one spelling of a document, whatever its blanks and the order of its keys."""
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")
+
+
+def validate(model: type[Model], document: dict[str, Any]) -> Model:
+    """Check an object against its model; raise `Problem` ``invalid_request`` naming each wrong field."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise invalid_model(error) from None
+
+
+class _Refused(ValueError):
+    """JSON that we do not take; the text is ours."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Refused("an object has the same key twice")
+    return found
+
+
+def _no_constant(_name: str) -> None:
+    raise _Refused("NaN and Infinity are not JSON")

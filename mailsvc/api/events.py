@@ -1,0 +1,74 @@
+"""``/v1/events``: the log behind a cursor, with long poll (CONTRACT 3.6)."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+
+from mailsvc.api.caller import Reader
+from mailsvc.api.models import EventPage
+from mailsvc.api.problems import Problem, invalid, responses
+from mailsvc.api.services import services
+from mailsvc.domain.event import Event, EventType
+from mailsvc.domain.instant import rfc3339
+from mailsvc.store import events
+
+router = APIRouter(prefix="/v1/events", tags=["events"])
+
+#: The largest cursor: sequence numbers are 64-bit integers.
+_SEQ_MAX = 2**63 - 1
+
+
+@router.get(
+    "",
+    response_model=EventPage,
+    responses=responses("unauthorized", "forbidden", "cursor_expired", "invalid_request"),
+)
+async def read_events(
+    request: Request,
+    _key: Reader,
+    after: Annotated[int, Query(ge=0, le=_SEQ_MAX, description="`next` of the page before; 0 from the start")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 500,
+    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the first event")] = 0,
+    types: Annotated[str | None, Query(description="Event types, separated by commas")] = None,
+) -> JSONResponse:
+    """Read events in the order in which they became durable; nothing ever appears behind `next`."""
+    svc = services(request)
+    wanted = _types(types)
+    until = asyncio.get_running_loop().time() + wait
+    with svc.watch.on(None) as bell:
+        while True:
+            page = await svc.store.read(lambda connection: events.page(connection, after, wanted, limit))
+            if page.events or not await bell.wait(until):
+                break
+    return JSONResponse({"events": [event_view(event) for event in page.events], "next": page.next, "log": page.log})
+
+
+def event_view(event: Event) -> dict[str, Any]:
+    """Return an event as pull and push carry it."""
+    return {
+        "seq": event.seq,
+        "id": event.id,
+        "type": event.type.value,
+        "at": rfc3339(event.at),
+        "message": event.message,
+        "challenge": event.challenge,
+        "customer": event.customer,
+        "address": event.address,
+        "data": event.data,
+    }
+
+
+async def on_cursor_expired(_request: Request, error: Exception) -> JSONResponse:
+    """Answer a cursor whose events are gone."""
+    assert isinstance(error, events.CursorExpired)
+    detail = "read the states you need from /v1/messages, then go on from `oldest`"
+    return Problem("cursor_expired", detail, oldest=error.oldest).response()
+
+
+def _types(text: str | None) -> list[EventType]:
+    try:
+        return [EventType(name.strip()) for name in text.split(",")] if text else []
+    except ValueError:
+        raise invalid([("types", f"must be among {', '.join(EventType)}")]) from None

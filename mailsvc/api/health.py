@@ -1,0 +1,31 @@
+"""``/healthz``, ``/readyz`` and ``/metrics``."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from mailsvc.api.caller import Operator
+from mailsvc.api.models import Alive, Readiness
+from mailsvc.api.problems import responses
+from mailsvc.api.services import services
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", response_model=Alive)
+async def healthz() -> JSONResponse:
+    """Tell that the process runs."""
+    return JSONResponse({"status": "ok"})
+
+
+@router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness, "description": "Not ready"}})
+async def readyz(request: Request) -> JSONResponse:
+    """Tell whether codes can be accepted and delivered now, and what cannot work."""
+    failing = services(request).failing()
+    return JSONResponse({"ready": not failing, "failing": dict(failing)}, 503 if failing else 200)
+
+
+@router.get("/metrics", response_class=Response, responses=responses("unauthorized", "forbidden"))
+async def metrics(request: Request, _key: Operator) -> Response:
+    """Return the metrics in Prometheus' text format."""
+    return Response(services(request).metrics(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,67 @@
+"""``/v1/keys``: API keys, for operators."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from mailsvc.api.body import read_json, validate
+from mailsvc.api.caller import Operator
+from mailsvc.api.models import KeyList, KeyView, NewKey, NewKeyRequest
+from mailsvc.api.openapi import takes
+from mailsvc.api.problems import Problem, invalid, responses
+from mailsvc.api.services import services
+from mailsvc.domain.access import ApiKey, scopes
+from mailsvc.domain.instant import rfc3339
+from mailsvc.store import keys
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"])
+_COMMON = responses("unauthorized", "forbidden", "unavailable")
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=NewKey,
+    responses=_COMMON | responses("malformed", "invalid_request", "too_large", "unsupported_media_type"),
+    openapi_extra=takes(NewKeyRequest),
+)
+async def new_key(request: Request, _key: Operator) -> JSONResponse:
+    """Make a key; its secret is shown this once."""
+    svc = services(request)
+    asked = validate(NewKeyRequest, await read_json(request))
+    try:
+        allowed = scopes(asked.scopes)
+    except ValueError as error:
+        raise invalid([("/scopes", str(error))]) from None
+    now = svc.clock.now()
+    key, secret = await svc.store.write(lambda tx: keys.new(tx.connection, asked.name, allowed, now))
+    return JSONResponse(key_view(key) | {"secret": secret}, 201)
+
+
+@router.get("", response_model=KeyList, responses=_COMMON)
+async def list_keys(request: Request, _key: Operator) -> JSONResponse:
+    """List every key, revoked ones too."""
+    return JSONResponse({"keys": [key_view(key) for key in await services(request).store.read(keys.every)]})
+
+
+@router.post("/{key_id}/revoke", response_model=KeyView, responses=_COMMON | responses("not_found"))
+async def revoke_key(request: Request, _key: Operator, key_id: str) -> JSONResponse:
+    """Revoke a key, by id or name; it works for up to two more seconds."""
+    svc = services(request)
+    now = svc.clock.now()
+    revoked = await svc.store.write(lambda tx: keys.revoke(tx.connection, key_id, now))
+    if not revoked:
+        raise Problem("not_found", "there is no living key of this id or name")
+    return JSONResponse(key_view(revoked[0]) | {"revoked_at": rfc3339(now)})
+
+
+def key_view(key: ApiKey) -> dict[str, Any]:
+    """Return a key as the outside reads it."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "created_at": rfc3339(key.created_at),
+        "revoked_at": None if key.revoked_at is None else rfc3339(key.revoked_at),
+    }

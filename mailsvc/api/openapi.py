@@ -1,0 +1,56 @@
+"""The OpenAPI document: the routes' own, plus the bodies that ``body.read_json`` reads."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from mailsvc import __version__
+from mailsvc.api.models import NewKeyRequest, SubmitRequest, UsedRequest
+from mailsvc.api.problems import ProblemDocument
+
+_DESCRIPTION = """Login codes by e-mail, on time or not at all.
+
+Every refusal is an RFC 9457 problem document (`application/problem+json`) that names the fields and never repeats their
+values. Instants are RFC 3339 in UTC.
+"""
+_REF = "#/components/schemas/{model}"
+_BODIES: tuple[type[BaseModel], ...] = (SubmitRequest, UsedRequest, NewKeyRequest, ProblemDocument)
+
+
+def takes(model: type[BaseModel], *, required: bool = True, idempotent: bool = False) -> dict[str, Any]:
+    """Return the description of a route's JSON body, and of its idempotency key."""
+    schema = {"$ref": _REF.format(model=model.__name__)}
+    described: dict[str, Any] = {
+        "requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}
+    }
+    if idempotent:
+        key = {"type": "string", "pattern": "^[!-~]{1,255}$"}
+        described["parameters"] = [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": key}]
+    return described
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of an application, made once."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title="mailsvc", version=__version__, description=_DESCRIPTION, routes=app.routes, tags=_TAGS
+        )
+        schemas = made.setdefault("components", {}).setdefault("schemas", {})
+        for model in _BODIES:
+            schema = model.model_json_schema(ref_template=_REF)
+            schemas.update(schema.pop("$defs", {}))
+            schemas[model.__name__] = schema
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+_TAGS = [
+    {"name": "messages", "description": "Submit codes and notices and follow them. Scopes `submit`, `read`."},
+    {"name": "events", "description": "What happened, in order. Scope `read`."},
+    {"name": "keys", "description": "API keys. Scope `operate`."},
+    {"name": "health", "description": "For load balancers and monitoring."},
+]

@@ -1,0 +1,161 @@
+"""Refusals as RFC 9457 problem documents; they name fields and limits, never values."""
+
+import http
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+log = structlog.get_logger(__name__)
+
+#: Every problem type: its status and its title.
+TYPES: dict[str, tuple[int, str]] = {
+    "malformed": (400, "The body is not a JSON document this service reads"),
+    "unauthorized": (401, "No valid API key"),
+    "forbidden": (403, "The API key lacks the scope"),
+    "not_found": (404, "There is nothing here"),
+    "method_not_allowed": (405, "This address does not take this method"),
+    "timeout": (408, "The request did not arrive in time"),
+    "address_undeliverable": (409, "The address cannot be reached"),
+    "cursor_expired": (410, "Events behind the cursor have been deleted"),
+    "too_large": (413, "The body is too large"),
+    "unsupported_media_type": (415, "The body is not of the type this address takes"),
+    "invalid_request": (422, "A field is wrong"),
+    "idempotency_conflict": (422, "The idempotency key was used for another body"),
+    "rate_limited": (429, "Too many mails to this address"),
+    "internal": (500, "The service failed"),
+    "overloaded": (503, "A code accepted now might not leave in time"),
+    "unavailable": (503, "The service cannot accept messages now"),
+}
+_BY_STATUS = {status: name for name, (status, _) in TYPES.items() if name != "idempotency_conflict"}
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    pointer: str = Field(description="JSON pointer (RFC 6901) into the body, or the name of the parameter")
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(description="`/problems/<name>`", examples=["/problems/invalid_request"])
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = None
+
+
+class Problem(Exception):
+    """A refusal; raise it anywhere below a route."""
+
+    def __init__(
+        self,
+        name: str,
+        detail: str,
+        *,
+        errors: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        """Take the name of a type, a sentence, ``(pointer, what is wrong)`` pairs and further members."""
+        super().__init__(detail)
+        self.name = name
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+        self.members = members
+
+    def response(self) -> JSONResponse:
+        """Return the document as an answer."""
+        status, title = TYPES[self.name]
+        document: dict[str, Any] = {
+            "type": f"/problems/{self.name}",
+            "title": title,
+            "status": status,
+            "detail": self.detail,
+            **self.members,
+        }
+        if self.errors:
+            document["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in self.errors]
+        return JSONResponse(document, status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def invalid(errors: Sequence[tuple[str, str]]) -> Problem:
+    """Return the refusal of a body whose fields are wrong."""
+    detail = "; ".join(f"{pointer or 'the body'} {what}" for pointer, what in errors)
+    return Problem("invalid_request", detail, errors=errors)
+
+
+def invalid_model(error: ValidationError) -> Problem:
+    """Return the refusal of a body that does not fit its model."""
+    return invalid([(_pointer(item["loc"]), _sentence(item)) for item in error.errors(include_input=False)])
+
+
+def responses(*names: str) -> dict[int | str, dict[str, Any]]:
+    """Return OpenAPI descriptions of these problems."""
+    described: dict[int | str, dict[str, Any]] = {}
+    for name in names:
+        status, title = TYPES[name]
+        example = {"type": f"/problems/{name}", "title": title, "status": status, "detail": "…"}
+        media = described.setdefault(status, {"description": title, "content": {MEDIA_TYPE: _media()}})
+        media["content"][MEDIA_TYPE]["examples"][name] = {"value": example}
+    return described
+
+
+def install(app: FastAPI) -> None:
+    """Have every failure of the application answered by a problem document."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(Exception, _on_exception)
+
+
+async def _on_problem(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    name = _BY_STATUS.get(error.status_code, "internal")
+    detail = http.HTTPStatus(error.status_code).description or TYPES[name][1]
+    return Problem(name, detail, headers=error.headers).response()
+
+
+async def _on_validation_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    wrong = [(str(item["loc"][-1]), _sentence(item)) for item in error.errors()]
+    return invalid(wrong).response()
+
+
+async def _on_exception(request: Request, error: Exception) -> JSONResponse:
+    # No traceback in the log: its values may be a caller's. The type and the place are enough to find it.
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else ""
+    log.error("api.failed", path=request.url.path, error=type(error).__name__, place=place)
+    return Problem("internal", "the service failed; the log names the place").response()
+
+
+def _media() -> dict[str, Any]:
+    return {"schema": {"$ref": "#/components/schemas/ProblemDocument"}, "examples": {}}
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def _sentence(item: ErrorDetails) -> str:
+    known = {"extra_forbidden": "is not a field of this request", "missing": "is missing"}
+    message = item["msg"]
+    return known.get(item["type"], message[:1].lower() + message[1:])

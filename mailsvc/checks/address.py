@@ -1,0 +1,31 @@
+"""Recipient addresses as callers write them.
+
+Decides whether a text is an address this service mails, taken exactly as it is: nothing is repaired, and what would
+have to be is refused with ``AddressError``. A domain outside ASCII is converted to A-labels (IDNA 2008, UTS 46
+without transitional mappings) only where that changes nothing but the encoding.
+"""
+
+import idna
+
+from mailsvc.domain.address import Address, AddressError, parse
+
+_NOT_IDNA = "has a domain that is no internationalised domain name"
+
+
+def parse_recipient(text: str) -> Address:
+    """Return the address; raise `AddressError`, whose message says why it is none and never repeats it."""
+    local, at, domain = text.rpartition("@")
+    if at and not domain.isascii():
+        return parse(f"{local}@{_a_labels(domain)}")
+    return parse(text)
+
+
+def _a_labels(domain: str) -> str:
+    try:
+        ascii_domain = idna.encode(domain, uts46=True, std3_rules=True).decode("ascii")
+        unchanged = idna.decode(ascii_domain) == domain
+    except UnicodeError as error:
+        raise AddressError(_NOT_IDNA) from error
+    if not unchanged:
+        raise AddressError("has a domain that is not in its normal form")
+    return ascii_domain

@@ -1,0 +1,38 @@
+"""The command line (CONTRACT 1): each command is a few lines over the rooms below.
+
+Exit codes: 0 done, 1 a negative answer, 2 wrong use or wrong settings, always with one line on stderr.
+"""
+
+from typing import NoReturn
+
+import typer
+
+from mailsvc.cli import database, dkim, keys
+from mailsvc.cli.failure import Failure
+from mailsvc.cli.preview import preview
+from mailsvc.cli.run import run
+from mailsvc.cli.send import send
+
+app = typer.Typer(
+    name="mailsvc",
+    help="The mail service whose unit of work is a code with a deadline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run)
+app.command("send")(send)
+app.command("preview")(preview)
+app.add_typer(keys.app, name="keys")
+app.add_typer(dkim.app, name="dkim")
+app.add_typer(database.app, name="db")
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process."""
+    try:
+        app()
+    except Failure as failure:
+        typer.echo(f"mailsvc: {failure}", err=True)
+        raise SystemExit(failure.exit_code) from None
+    raise SystemExit(0)

@@ -1,0 +1,35 @@
+"""``mailsvc preview``: a rendered mail with sample values."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailsvc.cli.failure import WRONG_USE, Failure, configured, failures
+from mailsvc.cli.mail import readable
+from mailsvc.service import make_composer
+
+
+def preview(
+    template: Annotated[str, typer.Argument(help="Template.")] = "login_code",
+    *,
+    locale: Annotated[str, typer.Option(help="ja or en.")] = "ja",
+    out: Annotated[Path | None, typer.Option(help="Write the mail itself (.eml) instead of showing it.")] = None,
+) -> None:
+    """Show a mail with sample values, or write it to a file."""
+    settings = configured()
+    with failures():
+        now = time.time()
+        composer = make_composer(settings, now)
+        known = composer.catalogue.get(template)
+        if known is None or locale not in known.locales:
+            raise Failure(
+                f"no template {template} in {locale}; there are {', '.join(composer.catalogue)} in ja, en", WRONG_USE
+            )
+        mail = composer.preview(template, locale, now)
+        if out is None:
+            sys.stdout.write(readable(mail))
+        else:
+            out.write_bytes(mail)

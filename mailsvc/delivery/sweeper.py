@@ -1,0 +1,94 @@
+"""Once a second: find what needs doing and nobody was told of, from the store, which is the truth (DESIGN 2.1).
+
+Rings for what is due, closes abandoned attempts (at a start: those of the last process), reports messages at risk,
+follows the clock; hourly it deletes what has been kept long enough. A store that cannot write is asked again later.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from mailsvc.clock import Clock
+from mailsvc.queue import Queue
+from mailsvc.store import Store, StoreUnavailable, lifecycle, recovery, retention
+
+INTERVAL = 1.0  # seconds
+PRUNE_INTERVAL = 3600.0  # seconds
+#: What a ring has not set off by so many seconds is rung for again.
+OVERDUE = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """Keeps the process and the store in step."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        queue: Queue,
+        keep_messages: float,
+        keep_events: float,
+        observe: Callable[[int, float], None],
+    ) -> None:
+        """``observe`` takes the number of queued messages and the age of the oldest (seconds)."""
+        self._store = store
+        self._clock = clock
+        self._queue = queue
+        self._keep_messages = keep_messages
+        self._keep_events = keep_events
+        self._observe = observe
+        self._pruned_at = clock.now()
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except StoreUnavailable:
+                pass  # the writer has logged it
+            except Exception as error:  # noqa: BLE001  the next round must come
+                log.error("sweep.failed", error=type(error).__name__)  # noqa: TRY400  no values in the log
+            await asyncio.sleep(INTERVAL)
+
+    async def sweep(self) -> None:
+        """Do one round."""
+        if jump := self._clock.discipline():
+            log.warning("clock.jumped", seconds=round(jump, 3))
+        await self.close_abandoned()
+        now = self._clock.now()
+        for message_id in await self._store.read(partial(lifecycle.due, now=now - OVERDUE)):
+            self._queue.ring(message_id, now)
+        await self._store.write(partial(lifecycle.report_risks, now=now))
+        count, oldest = await self._store.read(lifecycle.backlog)
+        self._observe(count, 0.0 if oldest is None else now - oldest)
+        if now - self._pruned_at > PRUNE_INTERVAL:
+            await self._prune(now)
+
+    async def close_abandoned(self) -> int:
+        """Record what became of attempts that nobody runs, ring for their messages; return how many there were."""
+        closed = 0
+        for message_id in await self._store.read(recovery.open_attempts):
+            if self._store.gate.open(message_id):
+                continue
+            now = self._clock.now()
+            message = await self._store.write(partial(recovery.close_attempt, message_id=message_id, now=now))
+            closed += message is not None
+            if message and message.next_attempt_at is not None:
+                self._queue.ring(message.id, message.next_attempt_at)
+        return closed
+
+    async def ring_all(self) -> None:
+        """Ring for every try that is still to come, as after a start."""
+        for message_id, at in await self._store.read(lifecycle.waiting):
+            self._queue.ring(message_id, at)
+
+    async def _prune(self, now: float) -> None:
+        self._pruned_at = now
+        prune = partial(retention.prune, now=now, keep_messages=self._keep_messages, keep_events=self._keep_events)
+        while await self._store.write(prune):  # noqa: ASYNC110  polling is not what this is
+            await asyncio.sleep(0.05)  # codes go first

@@ -1,0 +1,36 @@
+"""What the operator decided: ``MAILSVC_*`` variables and one TOML file, read and checked once (CONTRACT 2)."""
+
+from mailsvc.settings.development import (
+    DevelopmentSecrets,
+    development_secrets,
+    new_api_key,
+    with_development_secrets,
+)
+from mailsvc.settings.load import describe, load_settings, stated
+from mailsvc.settings.network import Endpoint, TlsFiles
+from mailsvc.settings.route import Route, RouteKind, RouteTls
+from mailsvc.settings.source import SettingsError
+from mailsvc.settings.table import Settings
+from mailsvc.settings.text import LogLevel, Mode, Rate
+from mailsvc.settings.webhook import Webhook
+
+__all__ = [
+    "DevelopmentSecrets",
+    "Endpoint",
+    "LogLevel",
+    "Mode",
+    "Rate",
+    "Route",
+    "RouteKind",
+    "RouteTls",
+    "Settings",
+    "SettingsError",
+    "TlsFiles",
+    "Webhook",
+    "describe",
+    "development_secrets",
+    "load_settings",
+    "new_api_key",
+    "stated",
+    "with_development_secrets",
+]

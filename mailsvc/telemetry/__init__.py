@@ -1,0 +1,1 @@
+"""What operators see: log lines and metrics, both without codes and whole addresses."""

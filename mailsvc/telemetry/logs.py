@@ -1,0 +1,75 @@
+"""Log lines: JSON on stderr, one per line, never a login code, never a whole address.
+
+Addresses are masked and control characters escaped whatever a line carries; codes do not come here at all.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from structlog.types import EventDict, Processor
+
+from mailsvc.domain.event import Event
+
+_ADDRESS = re.compile(r"([A-Za-z0-9_\"])[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\"-]*@([A-Za-z0-9.-]+)")
+_CODE = re.compile(r"(?<![0-9A-Za-z])[0-9]{6}(?![0-9A-Za-z])")
+
+#: Their info is about themselves.
+_TALKATIVE = ("alembic", "httpx2", "uvicorn")
+
+log = structlog.get_logger("mailsvc.events")
+
+
+def configure(level: str) -> None:
+    """Send every log line of the process, the libraries' too, to stderr as JSON, from this level on."""
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        mask,
+    ]
+    render = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(render)
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def mask(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Mask addresses, and whatever looks like a login code, in the values of a line."""
+    return {name: _masked(value) for name, value in line.items()}
+
+
+def log_events(events: Sequence[Event]) -> None:
+    """Write one line for each event."""
+    for event in events:
+        data = event.data
+        outcome = data.get("outcome") or {}
+        log.info(
+            event.type.value,
+            message=event.message,
+            to=data.get("to"),
+            template=data.get("template"),
+            attempts=len(data.get("attempts", ())),
+            category=outcome.get("category"),
+        )
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return _CODE.sub("******", _ADDRESS.sub(r"\1***@\2", value))
+    return value
