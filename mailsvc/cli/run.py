@@ -51,7 +51,7 @@ async def _with_mailpit(settings: Settings) -> Settings:
 
 
 def _introduce(settings: Settings, url: str, *, first: bool) -> None:
-    if first and settings.route.kind is not RouteKind.MX:
+    if first and (settings.route.kind is RouteKind.CAPTURE or not stated("route")):
         _show_sample(settings, url)
     print(_where(settings, url), flush=True)
 

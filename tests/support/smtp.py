@@ -28,16 +28,17 @@ QUICK = Timeouts(connect=1.0, reply=0.4, attempt=4.0, dot=0.4)
 def on_both_loops(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Run a test on asyncio's own event loop and on uvloop: their transports differ at the edges."""
 
-    @pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
     def both(runner: Callable[[Coroutine[Any, Any, None]], None], **arguments: Any) -> None:
         runner(test(**arguments))
 
-    arguments = list(inspect.signature(test).parameters.values())
     runner = inspect.Parameter("runner", inspect.Parameter.KEYWORD_ONLY)
-    both.__signature__ = inspect.Signature([*arguments, runner])  # type: ignore[attr-defined]  # read by pytest
-    both.__doc__ = test.__doc__
-    both.pytestmark = [*getattr(test, "pytestmark", []), *both.pytestmark]  # type: ignore[attr-defined]  # likewise
-    return both
+    signature = inspect.Signature([*inspect.signature(test).parameters.values(), runner])
+    vars(both).update(vars(test) | {"__signature__": signature})
+    both.__name__, both.__doc__, both.__module__ = test.__name__, test.__doc__, test.__module__
+    loops: Callable[[Callable[..., None]], Callable[..., None]] = pytest.mark.parametrize(
+        "runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"]
+    )
+    return loops(both)
 
 
 @dataclass(slots=True)
