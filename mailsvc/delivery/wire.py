@@ -45,8 +45,9 @@ class Wire(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether a block may be written now."""
-        return not (self.lost or self.client.fault or self._leaving)
+        """Whether a block may be written now; a transport whose handshake failed is closing without being lost."""
+        open_ = self._transport is not None and not self._transport.is_closing()
+        return open_ and not (self.client.fault or self._leaving)
 
     @property
     def settled(self) -> bool:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ssl
+from collections.abc import Callable
 
 import pytest
 import trustme
@@ -17,6 +18,7 @@ from tests.support.smtp_script import CLOSE, HANG, Act, say
 
 CREDENTIALS = Credentials(Secret("relay"), Secret("p4ss"))
 YESTERDAY = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+Contexts = Callable[[], ssl.SSLContext]
 ENCRYPTED = ("TLSv1.2", "TLSv1.3")
 
 
@@ -46,7 +48,9 @@ async def test_good_certificate_is_used_under_every_policy(policy: TlsPolicy) ->
 )
 @pytest.mark.parametrize("policy", [TlsPolicy.REQUIRED, TlsPolicy.IMPLICIT])
 @on_both_loops
-async def test_certificate_that_proves_nothing_is_refused_where_one_is_verified(context, policy: TlsPolicy) -> None:
+async def test_certificate_that_proves_nothing_is_refused_where_one_is_verified(
+    context: Contexts, policy: TlsPolicy
+) -> None:
     """A verified policy hands nothing to a server that cannot prove its name, and says what was wrong."""
     async with SmtpPeer(tls=context(), implicit=policy is TlsPolicy.IMPLICIT) as peer:
         ended = await _attempt(peer, policy)
@@ -99,7 +103,7 @@ def _only_old_tls() -> ssl.SSLContext:
     ],
 )
 @on_both_loops
-async def test_broken_offer_of_tls_allows_one_session_in_clear(act: Act, context) -> None:
+async def test_broken_offer_of_tls_allows_one_session_in_clear(act: Act, context: Contexts | None) -> None:
     """An opportunistic offer that fails ends the session and says that clear may be tried; required never says so."""
     capabilities = ("STARTTLS",) if context is None else ()
     tls = context() if context else None

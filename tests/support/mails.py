@@ -28,7 +28,7 @@ PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="color-scheme" content="light dark">
 <title>追加認証コードのお知らせ</title>
-<style>:root { color-scheme: light dark } .code { font-size: 24px }</style>
+<style>:root { color-scheme: light dark } strong.code { font-size: 24px }</style>
 </head>
 <body>
 <p>認証コード：<strong class="code">{{ code }}</strong></p>

@@ -182,7 +182,7 @@ MUTATIONS = {
     "two senders": lambda raw: raw.replace(b"From: ", b"From: <a@b.example>, ", 1),
     "other Message-ID": lambda raw: raw.replace(b"<msg_A", b"<msg_B", 1),
     "encoded word of another kind": lambda raw: re.sub(
-        rb"Subject: (?:.|\r\n )*", b"Subject: =?utf-8?q?a=0D=0ABcc=3A_x=40y?=", raw, count=1
+        rb"Subject: (?:[^\r]|\r\n )*", b"Subject: =?utf-8?q?a=0D=0ABcc=3A_x=40y?=", raw, count=1
     ),
     "attachment": lambda raw: raw.replace(b"text/plain", b"multipart/mixed", 1),
     "other charset": lambda raw: raw.replace(b"charset=utf-8", b"charset=utf-7", 1),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailsvc.templates import Brand, BrandError, Catalogue, check_context
+from mailsvc.templates.rules import part_problem
 from tests.support.environment import FULL_RUN
 from tests.support.mails import BRAND, composer, message, words
 
@@ -109,6 +110,22 @@ def test_sender_that_could_inject_is_refused_at_start(sender: str, name: str, pr
     """The From field is checked before the first mail."""
     with pytest.raises(BrandError, match=f"^{problem}"):
         composer(sender=sender, sender_name=name)
+
+
+@pytest.mark.parametrize(
+    ("part", "allowed"),
+    [
+        ("x 731946 x", True),
+        ("x", False),
+        ("7319461", False),
+        ("0731946", False),
+        ("731946 731946", False),
+        ("731947", False),
+    ],
+)
+def test_part_has_the_code_alone_and_once(part: str, allowed: bool) -> None:
+    """A code within a longer number, twice, or another in its place is refused in every mail."""
+    assert (part_problem(part.encode(), "731946") is None) == allowed
 
 
 @settings(max_examples=20_000 if FULL_RUN else 1_000)
