@@ -71,6 +71,7 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
     Raises `StartError`.
     """
     logs.configure(settings.log)
+    _check_supported(settings)
     clock = Clock()
     composer, finish = mail_room(settings, clock.now())
     async with AsyncExitStack() as stack:  # what is started last is stopped first
@@ -135,6 +136,13 @@ async def _start_delivery(
     worker.start()
     stack.push_async_callback(worker.stop)
     return worker
+
+
+def _check_supported(settings: Settings) -> None:
+    if settings.redis_url:
+        raise StartError("MAILSVC_REDIS_URL: found an address, expected nothing: this version runs in one process")
+    if not settings.database_url.startswith("sqlite:"):
+        raise StartError("MAILSVC_DATABASE_URL: found PostgreSQL, expected sqlite:///…: this version has no other store")
 
 
 def mail_room(settings: Settings, now: float) -> tuple[Composer, Finish]:
