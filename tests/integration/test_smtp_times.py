@@ -39,6 +39,7 @@ async def test_mail_taken_whole_is_waited_for_beyond_the_guard() -> None:
         limits = Deadlines(before_dot=now + 0.3, send_by=now + 0.3, answer_by=now + 10)
         ended = await connection.transact(envelope(), gate=Gatekeeper(), deadlines=limits)
         connection.close()
+        await connection.closed
     assert ended.kind is Kind.ACCEPTED
 
 

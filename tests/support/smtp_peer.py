@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -77,6 +78,7 @@ class SmtpPeer:
         """Stop listening and end what is open."""
         assert self._server is not None
         self._server.close()
+        await asyncio.sleep(0.01)  # a connection accepted just now gets its task
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -90,6 +92,12 @@ class SmtpPeer:
     def lines(self) -> list[bytes]:
         """All commands without CR LF."""
         return [command.line.removesuffix(b"\r\n") for command in self.commands]
+
+    async def until(self, condition: Callable[[Self], object], *, within: float = 5.0) -> None:
+        """Wait for something to be recorded, at most so many seconds."""
+        async with asyncio.timeout(within):
+            while not condition(self):  # noqa: ASYNC110  a peer has no event for every question of a test
+                await asyncio.sleep(0.01)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

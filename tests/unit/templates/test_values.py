@@ -123,7 +123,7 @@ def test_sender_that_could_inject_is_refused_at_start(sender: str, name: str, pr
         ("731947", False),
     ],
 )
-def test_part_has_the_code_alone_and_once(part: str, allowed: bool) -> None:
+def test_part_has_the_code_alone_and_once(part: str, *, allowed: bool) -> None:
     """A code within a longer number, twice, or another in its place is refused in every mail."""
     assert (part_problem(part.encode(), "731946") is None) == allowed
 

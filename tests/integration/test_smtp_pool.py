@@ -1,0 +1,166 @@
+"""Connections kept for the next mail."""
+
+import asyncio
+
+import pytest
+
+from mailsvc.delivery.pool import Pool
+from mailsvc.delivery.session import Ended, Kind
+from mailsvc.domain.reply import Stage
+from tests.support.smtp import Gatekeeper, deadlines, endpoint, envelope, on_both_loops
+from tests.support.smtp_peer import SmtpPeer
+from tests.support.smtp_script import CLOSE, HANG, RESET, Act, Script, Then, by_connection, in_turn, say
+
+OK = say("250 2.0.0 Ok")
+
+
+async def _deliver(pool: Pool, peer: SmtpPeer, gate: Gatekeeper | None = None) -> Ended:
+    return await pool.deliver(endpoint(peer), envelope(), gate=gate or Gatekeeper(), deadlines=deadlines())
+
+
+@on_both_loops
+async def test_second_mail_goes_over_the_first_ones_connection() -> None:
+    """A connection in order is used again, without RSET after a 250, and its opening is told once."""
+    pool = Pool()
+    async with SmtpPeer() as peer:
+        first, second = [await _deliver(pool, peer) for _ in range(2)]
+        await pool.close()
+    assert (peer.connections, len(peer.stored)) == (1, 2)
+    assert [line.split()[0] for line in peer.lines] == [b"EHLO", *[b"MAIL", b"RCPT", b"DATA"] * 2, b"QUIT"]
+    assert [first.reused, second.reused] == [False, True]
+    assert [name for name, _ in second.seconds] == ["transfer"]
+
+
+@pytest.mark.parametrize("capabilities", [("PIPELINING",), ()], ids=["pipelined", "one by one"])
+async def test_transaction_that_ended_midway_is_reset_before_the_next(capabilities: tuple[str, ...]) -> None:
+    """After a refused recipient the next mail begins with RSET on the same connection."""
+    script = {
+        "rcpt": in_turn(say("450 4.2.0 later"), OK),
+        "data": in_turn(say("554 5.5.1 no recipient"), say("354 Go")),
+    }
+    script |= {} if capabilities else {"data": say("354 Go")}
+    pool = Pool()
+    async with SmtpPeer(capabilities=capabilities, script=script) as peer:
+        first, second = [await _deliver(pool, peer) for _ in range(2)]
+        await pool.close()
+    assert (first.kind, first.stage, second.kind) == (Kind.DEFERRED, Stage.RCPT, Kind.ACCEPTED)
+    verbs = [line.split()[0] for line in peer.lines]
+    assert (peer.connections, verbs.count(b"RSET")) == (1, 1)
+    assert verbs[verbs.index(b"RSET") + 1] == b"MAIL"
+
+
+async def test_refused_at_the_dot_is_no_transaction_to_reset() -> None:
+    """The dot ends a transaction whatever its answer (RFC 5321 4.1.1.4)."""
+    pool = Pool()
+    async with SmtpPeer(script={"dot": in_turn(say("554 5.7.1 spam"), OK)}) as peer:
+        first, second = [await _deliver(pool, peer) for _ in range(2)]
+        await pool.close()
+    assert (first.kind, second.kind, peer.connections) == (Kind.REFUSED, Kind.ACCEPTED, 1)
+    assert b"RSET" not in peer.lines
+
+
+@pytest.mark.parametrize(
+    "death",
+    [CLOSE, RESET, say("421 4.4.2 too many mails", then=Then.CLOSE), say("421 4.4.2 too many mails"), HANG],
+    ids=["close", "reset", "421 and close", "421", "silence"],
+)
+@on_both_loops
+async def test_reused_connection_found_dead_is_replaced_within_the_attempt(death: Act) -> None:
+    """A connection that dies at the next mail's MAIL costs no attempt: the mail goes over a new one, once."""
+    pool, gate = Pool(), Gatekeeper()
+    async with SmtpPeer(script={"mail": in_turn(OK, death, OK)}) as peer:
+        await _deliver(pool, peer)
+        ended = await _deliver(pool, peer, gate)
+        await pool.close()
+    assert (ended.kind, ended.reused) == (Kind.ACCEPTED, False)
+    assert (peer.connections, len(peer.stored)) == (2, 2)
+    assert gate.asked.count(Stage.DOT) == 1
+
+
+@on_both_loops
+async def test_connection_closed_while_idle_is_not_used_again() -> None:
+    """A server that leaves an idle connection costs the next mail nothing."""
+    pool = Pool()
+    async with SmtpPeer(script={"dot": by_connection(say("250 Ok", then=Then.CLOSE), OK)}) as peer:
+        ended = [await _deliver(pool, peer) for _ in range(2)]
+        await pool.close()
+    assert [end.kind for end in ended] == [Kind.ACCEPTED] * 2
+    assert (peer.connections, len(peer.stored)) == (2, 2)
+
+
+async def test_connection_failing_at_mail_on_first_use_is_not_retried() -> None:
+    """Only a reused connection is replaced: a new one that dies ends the attempt."""
+    pool = Pool()
+    async with SmtpPeer(script={"mail": CLOSE}) as peer:
+        ended = await _deliver(pool, peer)
+        await pool.close()
+    assert (ended.kind, ended.stage, peer.connections) == (Kind.FAILED, Stage.MAIL, 1)
+
+
+async def test_ambiguous_end_on_a_reused_connection_is_not_repeated() -> None:
+    """A connection lost after the dot is never replaced within the attempt: the mail may be there."""
+    pool = Pool()
+    async with SmtpPeer(script={"dot": in_turn(OK, Act(then=Then.RESET, stores=True))}) as peer:
+        ended = [await _deliver(pool, peer) for _ in range(2)]
+        await pool.close()
+    assert [end.kind for end in ended] == [Kind.ACCEPTED, Kind.AMBIGUOUS]
+    assert (peer.connections, len(peer.stored)) == (1, 2)
+
+
+async def test_idle_connection_is_left_with_quit_when_its_time_is_over() -> None:
+    """An idle connection ends politely, and the next mail opens a new one."""
+    pool = Pool(idle=0.1)
+    async with SmtpPeer() as peer:
+        await _deliver(pool, peer)
+        await peer.until(lambda peer: b"QUIT" in peer.lines)
+        await _deliver(pool, peer)
+        await pool.close()
+    assert peer.connections == 2
+
+
+async def test_connections_to_one_endpoint_never_exceed_the_limit() -> None:
+    """More mails than connections wait for one, and all arrive."""
+    pool = Pool(limit=3)
+    async with SmtpPeer(script={"dot": say("250 Ok", after=0.02)}) as peer:
+        ended = await asyncio.gather(*(_deliver(pool, peer) for _ in range(20)))
+        await pool.close()
+    assert {end.kind for end in ended} == {Kind.ACCEPTED}
+    assert (peer.connections, len(peer.stored)) == (3, 20)
+
+
+async def test_waiting_for_a_connection_ends_with_the_attempt() -> None:
+    """When no connection gets free in time the attempt ends in words, with nothing sent."""
+    pool = Pool(limit=1)
+    async with SmtpPeer(script={"dot": HANG}) as peer:
+        limits = deadlines(life=0.2)
+        busy = asyncio.create_task(_deliver(pool, peer))
+        await asyncio.sleep(0)
+        ended = await pool.deliver(endpoint(peer), envelope(), gate=Gatekeeper(), deadlines=limits)
+        await busy
+        await pool.close()
+    assert (ended.kind, ended.stage) == (Kind.FAILED, Stage.CONNECT)
+    assert "busy" in ended.text
+    assert len(peer.mails) == 1
+
+
+async def test_other_endpoint_has_connections_of_its_own() -> None:
+    """What differs in any part of its endpoint never shares a connection."""
+    pool = Pool()
+    async with SmtpPeer() as peer:
+        for helo in ("one.example", "two.example"):
+            to = endpoint(peer, helo=helo)
+            await pool.deliver(to, envelope(), gate=Gatekeeper(), deadlines=deadlines())
+        await pool.close()
+    assert [line for line in peer.lines if line.startswith(b"EHLO")] == [b"EHLO one.example", b"EHLO two.example"]
+
+
+async def test_delivery_that_ends_after_close_keeps_no_connection() -> None:
+    """A mail in flight while the pool closes is finished, and its connection is left with QUIT."""
+    pool = Pool()
+    async with SmtpPeer(script={"dot": say("250 Ok", after=0.1)}) as peer:
+        task = asyncio.create_task(_deliver(pool, peer))
+        await peer.until(lambda peer: peer.mails)
+        await pool.close()
+        ended = await task
+        await peer.until(lambda peer: b"QUIT" in peer.lines)
+    assert ended.kind is Kind.ACCEPTED

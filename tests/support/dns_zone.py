@@ -1,0 +1,91 @@
+"""A DNS server on loopback that answers from a table, and tells NXDOMAIN, no data, SERVFAIL and silence apart."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Self
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+
+class No(Enum):
+    """Ways of not answering."""
+
+    NXDOMAIN = auto()
+    SERVFAIL = auto()
+    REFUSED = auto()
+    SILENCE = auto()
+    WRONG_ID = auto()  #: an answer to another question
+
+
+#: ``{"example.jp": {"MX": ["10 mx.example.jp."]}, "dead.example.jp": No.SERVFAIL}``; a type that is missing is no data.
+Zone = dict[str, Mapping[str, list[str] | No] | No]
+
+
+@dataclass(slots=True, kw_only=True)
+class DnsServer(asyncio.DatagramProtocol):
+    """Use it as ``async with DnsServer(zone={…}) as server``; the zone may change while it runs."""
+
+    zone: Zone = field(default_factory=dict)
+    ttl: int = 60
+    delay: float = 0.0  #: seconds before each answer
+    port: int = 0  #: known after the start
+    questions: list[tuple[str, str]] = field(default_factory=list)  #: name and type, in the order they came
+    _transport: asyncio.DatagramTransport | None = None
+
+    async def __aenter__(self) -> Self:
+        """Listen."""
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", self.port))
+        self._transport = transport
+        self.port = transport.get_extra_info("sockname")[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop."""
+        assert self._transport is not None
+        self._transport.close()
+
+    @property
+    def address(self) -> str:
+        """As ``MAILSVC_DNS`` takes it."""
+        return f"127.0.0.1:{self.port}"
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Answer one question."""
+        query = dns.message.from_wire(data)
+        name = query.question[0].name.to_text(omit_final_dot=True).lower()
+        type_ = dns.rdatatype.to_text(query.question[0].rdtype)
+        self.questions.append((name, type_))
+        answer = self._answer(query, name, type_)
+        if answer is not None:
+            wire = answer.to_wire()
+            asyncio.get_running_loop().call_later(self.delay, self._send, wire, addr)
+
+    def _send(self, wire: bytes, addr: tuple[str, int]) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(wire, addr)
+
+    def _answer(self, query: dns.message.Message, name: str, type_: str) -> dns.message.Message | None:
+        entry = self.zone.get(name, No.NXDOMAIN)
+        records = entry if isinstance(entry, No) else entry.get(type_, [])
+        response = dns.message.make_response(query, recursion_available=True)
+        if isinstance(records, No):
+            return self._refuse(response, records)
+        if records:
+            response.answer.append(dns.rrset.from_text(query.question[0].name, self.ttl, "IN", type_, *records))
+        return response
+
+    def _refuse(self, response: dns.message.Message, kind: No) -> dns.message.Message | None:
+        if kind is No.SILENCE:
+            return None
+        if kind is No.WRONG_ID:
+            response.id ^= 1
+        else:
+            response.set_rcode(dns.rcode.from_text(kind.name))
+        return response
