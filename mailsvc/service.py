@@ -142,7 +142,9 @@ def _check_supported(settings: Settings) -> None:
     if settings.redis_url:
         raise StartError("MAILSVC_REDIS_URL: found an address, expected nothing: this version runs in one process")
     if not settings.database_url.startswith("sqlite:"):
-        raise StartError("MAILSVC_DATABASE_URL: found PostgreSQL, expected sqlite:///…: this version has no other store")
+        raise StartError(
+            "MAILSVC_DATABASE_URL: found PostgreSQL, expected sqlite:///…: this version has no other store"
+        )
 
 
 def mail_room(settings: Settings, now: float) -> tuple[Composer, Finish]:
@@ -178,7 +180,11 @@ def make_composer(settings: Settings, now: float) -> Composer:
         catalogue = Catalogue.load([settings.templates] if settings.templates else [])
         composer = Composer(catalogue, brand, settings.sender.wire, settings.sender_name)
         composer.self_check(now)
-    except (BrandError, TemplateError) as error:
+    except BrandError as error:
+        field, _, problem = str(error).partition(" ")
+        variable = field if field.startswith("sender") else f"brand_{field}"
+        raise StartError(f"MAILSVC_{variable.upper()}: found a value that {problem}") from None
+    except TemplateError as error:
         raise StartError(str(error)) from None
     return composer
 

@@ -10,7 +10,7 @@ from mailsvc.domain.message import MessageState
 #: A caller's own short text: printable, no control characters.
 _Opaque = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 _INSTANT = "2026-11-23T01:15:00.000Z"
-_MESSAGE_ID = "msg_01jd9m3k8xq2v7c4n6p0r5t1wz"
+_MESSAGE_ID = "msg_abjkgihmjkgadokfmnlbpcjhaifo"
 
 
 class _Request(BaseModel):

@@ -19,7 +19,7 @@ class Scope(StrEnum):
 class ApiKey:
     """A known key, without its secret."""
 
-    id: str  #: ``key_`` and 26 characters
+    id: str  #: ``key_`` and 28 letters
     name: str
     scopes: frozenset[Scope]
     created_at: float

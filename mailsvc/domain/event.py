@@ -32,7 +32,7 @@ class Event:
     """One entry of the log."""
 
     seq: int  #: position in the log, rising, given to committed events only
-    id: str  #: ``evt_`` and 26 characters
+    id: str  #: ``evt_`` and 28 letters
     type: EventType
     at: float  #: when it happened
     message: str | None  #: message id

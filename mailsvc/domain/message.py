@@ -59,7 +59,7 @@ class Outcome:
 class Message:
     """One mail to one recipient with a deadline: all that the composed bytes depend on, and where it stands."""
 
-    id: str  #: ``msg_`` and 26 characters; ENVID and left part of the Message-ID
+    id: str  #: ``msg_`` and 28 letters; ENVID and left part of the Message-ID
     api_key: str  #: id of the API key that submitted it; challenges and idempotency keys are scoped to it
     to: str  #: forward-path as it goes into RCPT TO and the To field, RFC 5321 4.1.2
     template: str  #: name of the template

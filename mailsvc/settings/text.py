@@ -110,7 +110,7 @@ def _folder(text: str) -> Path:
 
 
 def _show_keys(keys: tuple[bytes, ...]) -> str:
-    return f"set, {len(keys)} keys" if keys else ""
+    return f"set, {len(keys)} of {KEY_OCTETS} octets" if keys else ""
 
 
 MODE = Kind("development or production", Mode)

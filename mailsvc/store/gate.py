@@ -14,7 +14,7 @@ from pathlib import Path
 
 #: Attempts that may be past the dot at one time; delivery never runs more.
 SLOTS = 4096
-_SLOT = 32  # octets: a message id has 30
+_SLOT = 32  # octets: a message id has 32
 _HEADER = 64  # octets: the boot id
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

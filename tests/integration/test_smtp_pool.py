@@ -9,7 +9,7 @@ from mailsvc.delivery.session import Ended, Kind
 from mailsvc.domain.reply import Stage
 from tests.support.smtp import Gatekeeper, deadlines, endpoint, envelope, on_both_loops
 from tests.support.smtp_peer import SmtpPeer
-from tests.support.smtp_script import CLOSE, HANG, RESET, Act, Script, Then, by_connection, in_turn, say
+from tests.support.smtp_script import CLOSE, HANG, RESET, Act, Then, by_connection, in_turn, say
 
 OK = say("250 2.0.0 Ok")
 
@@ -34,11 +34,9 @@ async def test_second_mail_goes_over_the_first_ones_connection() -> None:
 @pytest.mark.parametrize("capabilities", [("PIPELINING",), ()], ids=["pipelined", "one by one"])
 async def test_transaction_that_ended_midway_is_reset_before_the_next(capabilities: tuple[str, ...]) -> None:
     """After a refused recipient the next mail begins with RSET on the same connection."""
-    script = {
-        "rcpt": in_turn(say("450 4.2.0 later"), OK),
-        "data": in_turn(say("554 5.5.1 no recipient"), say("354 Go")),
-    }
-    script |= {} if capabilities else {"data": say("354 Go")}
+    go_ahead = say("354 Go")
+    refused = say("554 5.5.1 no recipient") if capabilities else go_ahead
+    script = {"rcpt": in_turn(say("450 4.2.0 later"), OK), "data": in_turn(refused, go_ahead)}
     pool = Pool()
     async with SmtpPeer(capabilities=capabilities, script=script) as peer:
         first, second = [await _deliver(pool, peer) for _ in range(2)]

@@ -77,8 +77,8 @@ class SmtpPeer:
     async def __aexit__(self, *_: object) -> None:
         """Stop listening and end what is open."""
         assert self._server is not None
+        await asyncio.sleep(0.01)  # a connection accepted just now gets its task: asyncio loses it otherwise
         self._server.close()
-        await asyncio.sleep(0.01)  # a connection accepted just now gets its task
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,63 @@
+"""A bounded number of places."""
+
+import asyncio
+
+import pytest
+
+from mailsvc.delivery.places import Places
+
+
+async def _use(places: Places, deadline: float, order: list[float], held: asyncio.Event) -> None:
+    async with places.at(deadline):
+        order.append(deadline)
+        await held.wait()
+
+
+async def test_waiting_are_served_by_their_deadline() -> None:
+    """Whoever has the nearest deadline gets the next place, whoever came first among equals."""
+    places, order, held = Places(1), [], asyncio.Event()
+    first = asyncio.create_task(_use(places, 9.0, order, held))
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(_use(places, deadline, order, held)) for deadline in (5.0, 3.0, 7.0, 3.0)]
+    await asyncio.sleep(0)
+    assert places.waiting == 4
+    held.set()
+    await asyncio.gather(first, *others)
+    assert order == [9.0, 3.0, 3.0, 5.0, 7.0]
+    assert places.idle
+
+
+async def test_never_more_are_inside_than_the_limit() -> None:
+    """A hundred at once share three places."""
+    places, inside, most = Places(3), 0, 0
+
+    async def use(deadline: float) -> None:
+        nonlocal inside, most
+        async with places.at(deadline):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(use(float(n % 7)) for n in range(100)))
+    assert most == 3
+    assert places.idle
+
+
+@pytest.mark.parametrize("given_first", [False, True])
+async def test_place_of_somebody_who_left_goes_to_the_next(*, given_first: bool) -> None:
+    """Cancelling who waits, or who was given the place in the same moment, loses no place."""
+    places, order, held = Places(1), [], asyncio.Event()
+    holder = asyncio.create_task(_use(places, 1.0, order, held))
+    await asyncio.sleep(0)
+    leaver = asyncio.create_task(_use(places, 2.0, order, asyncio.Event()))
+    await asyncio.sleep(0)
+    if given_first:
+        held.set()
+        await holder
+    leaver.cancel()
+    held.set()
+    await asyncio.gather(holder, leaver, return_exceptions=True)
+    await asyncio.wait_for(_use(places, 3.0, order, held), 1)
+    assert order[-1] == 3.0
+    assert places.idle
