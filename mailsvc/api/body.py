@@ -8,21 +8,31 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from mailsvc.api.problems import Problem, invalid, invalid_model
+from mailsvc.domain.instant import parse_rfc3339, rfc3339
 
 #: Octets of a body at most (CONTRACT 3).
 LIMIT = 16 * 1024
 #: Seconds a body may take to arrive.
 PATIENCE = 5.0
 
+#: How a body can be refused, by the names of the problems.
+BODY_PROBLEMS = ("malformed", "timeout", "too_large", "unsupported_media_type", "invalid_request")
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
-async def read_json(request: Request) -> dict[str, Any]:
-    """Return the object a request carries; raise the `Problem` that says why it is none."""
+async def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
+    """Return the object a request carries; raise the `Problem` that says why it is none.
+
+    An ``optional`` body may be empty: then it counts as ``{}``, whatever type it is said to have.
+    """
+    body = await read_body(request, LIMIT)
+    if optional and not body:
+        return {}
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem("unsupported_media_type", "send the body as application/json")
-    document = parse(await read_body(request, LIMIT))
+    document = parse(body)
     if not isinstance(document, dict):
         raise invalid([("", "must be a JSON object")])
     return document
@@ -36,9 +46,11 @@ async def read_body(request: Request, limit: int) -> bytes:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limit:
-                    raise Problem("too_large", f"a body has at most {limit} octets", headers={"Connection": "close"})
+                    # The connection stays, and the server skips the rest: a close would cut off the answer.
+                    raise Problem("too_large", f"a body has at most {limit} octets")
     except TimeoutError:
-        raise Problem("timeout", f"the body must arrive within {PATIENCE:.0f} s") from None
+        detail = f"the body must arrive within {PATIENCE:.0f} s"
+        raise Problem("timeout", detail, headers={"Connection": "close"}) from None
     return bytes(body)
 
 
@@ -64,6 +76,16 @@ def validate(model: type[Model], document: dict[str, Any]) -> Model:
         return model.model_validate(document)
     except ValidationError as error:
         raise invalid_model(error) from None
+
+
+def instant(text: str) -> float:
+    """Read an instant; raise `ValueError`, whose message never repeats it."""
+    try:
+        at = parse_rfc3339(text)
+        rfc3339(at)  # what cannot be written in UTC cannot be answered either
+    except (ValueError, OverflowError):
+        raise ValueError("must be an RFC 3339 date-time with an offset") from None
+    return at
 
 
 class _Refused(ValueError):

@@ -6,7 +6,9 @@ from typing import Any
 
 import jinja2
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from mailsvc.api.problems import TYPES, Problem
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,8 +32,21 @@ async def openapi_json(request: Request) -> JSONResponse:
 async def docs_page(request: Request) -> HTMLResponse:
     """Return the document as a page."""
     document = request.app.openapi()
-    page = _ASSETS.get_template("docs.html.j2").render(document=document, operations=list(_operations(document)))
+    page = _ASSETS.get_template("docs.html.j2").render(
+        info=document["info"],
+        operations=list(_operations(document)),
+        problems=TYPES,
+        shapes=[_schema(document, schema) for schema in document["components"]["schemas"].values()],
+    )
     return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"})
+
+
+@router.get("/problems/{name}")
+async def problem(name: str) -> RedirectResponse:
+    """Lead from the `type` of a problem to where the page explains it."""
+    if name not in TYPES:
+        raise Problem("not_found", "there is no such problem type")
+    return RedirectResponse(f"/docs#{name}")
 
 
 @router.get("/docs/style.css")
@@ -57,15 +72,27 @@ def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 "path": path,
                 "summary": operation["summary"],
                 "description": operation.get("description", ""),
-                "parameters": operation.get("parameters", []),
+                "scopes": [
+                    scope for keys in operation.get("security", []) for scopes in keys.values() for scope in scopes
+                ],
+                "parameters": [_parameter(parameter) for parameter in operation.get("parameters", [])],
                 "body": next((_schema(document, media["schema"]) for media in body.values()), None),
                 "answers": answers,
             }
 
 
+def _parameter(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": parameter["name"],
+        "type": _type(parameter["schema"]),
+        "required": parameter["required"],
+        "description": parameter.get("description", ""),
+    }
+
+
 def _answer(document: Mapping[str, Any], status: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     media: Mapping[str, Any] = next(iter(answer.get("content", {}).values()), {})
-    problems = [f"/problems/{name}" for name in media.get("examples", {})]
+    problems = list(media.get("examples", ()))
     schema = _schema(document, media["schema"]) if media.get("schema") and not problems else None
     return {"status": status, "description": answer["description"], "problems": problems, "schema": schema}
 
@@ -84,7 +111,12 @@ def _schema(document: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
         }
         for field, described in resolved.get("properties", {}).items()
     ]
-    return {"name": name, "fields": fields, "examples": resolved.get("examples", [])}
+    return {
+        "name": resolved.get("title", name),
+        "description": resolved.get("description", ""),
+        "fields": fields,
+        "examples": resolved.get("examples", []),
+    }
 
 
 def _type(described: Mapping[str, Any]) -> str:

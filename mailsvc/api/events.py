@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from mailsvc.api.caller import Reader
-from mailsvc.api.models import EventPage
+from mailsvc.api.models import EventPage, EventQuery
 from mailsvc.api.problems import Problem, invalid, responses
 from mailsvc.api.services import services
 from mailsvc.domain.event import Event, EventType
@@ -16,30 +16,20 @@ from mailsvc.store import events
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
 
-#: The largest cursor: sequence numbers are 64-bit integers.
-_SEQ_MAX = 2**63 - 1
-
 
 @router.get(
     "",
     response_model=EventPage,
     responses=responses("unauthorized", "forbidden", "cursor_expired", "invalid_request"),
 )
-async def read_events(
-    request: Request,
-    _key: Reader,
-    after: Annotated[int, Query(ge=0, le=_SEQ_MAX, description="`next` of the page before; 0 from the start")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 500,
-    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the first event")] = 0,
-    types: Annotated[str | None, Query(description="Event types, separated by commas")] = None,
-) -> JSONResponse:
+async def read_events(request: Request, _key: Reader, query: Annotated[EventQuery, Query()]) -> JSONResponse:
     """Read events in the order in which they became durable; nothing ever appears behind `next`."""
     svc = services(request)
-    wanted = _types(types)
-    until = asyncio.get_running_loop().time() + wait
+    wanted = _types(query.types)
+    until = asyncio.get_running_loop().time() + query.wait
     with svc.watch.on(None) as bell:
         while True:
-            page = await svc.store.read(lambda connection: events.page(connection, after, wanted, limit))
+            page = await svc.store.read(lambda connection: events.page(connection, query.after, wanted, query.limit))
             if page.events or not await bell.wait(until):
                 break
     return JSONResponse({"events": [event_view(event) for event in page.events], "next": page.next, "log": page.log})

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from mailsvc.api.caller import Operator
 from mailsvc.api.models import Alive, Readiness
 from mailsvc.api.problems import responses
-from mailsvc.api.services import services
+from mailsvc.api.services import WAIT_MAX, services
 
 router = APIRouter(tags=["health"])
 
@@ -21,8 +21,11 @@ async def healthz() -> JSONResponse:
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness, "description": "Not ready"}})
 async def readyz(request: Request) -> JSONResponse:
     """Tell whether codes can be accepted and delivered now, and what cannot work."""
-    failing = services(request).failing()
-    return JSONResponse({"ready": not failing, "failing": dict(failing)}, 503 if failing else 200)
+    svc = services(request)
+    failing = dict(svc.failing())
+    if svc.overloaded:
+        failing["delivery"] = f"a code accepted now would wait more than {WAIT_MAX:.0f} s for its first attempt"
+    return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
 
 
 @router.get("/metrics", response_class=Response, responses=responses("unauthorized", "forbidden"))

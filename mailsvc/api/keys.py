@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from mailsvc.api.body import read_json, validate
+from mailsvc.api.body import BODY_PROBLEMS, read_json, validate
 from mailsvc.api.caller import Operator
 from mailsvc.api.models import KeyList, KeyView, NewKey, NewKeyRequest
 from mailsvc.api.openapi import takes
@@ -16,14 +16,14 @@ from mailsvc.domain.instant import rfc3339
 from mailsvc.store import keys
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
-_COMMON = responses("unauthorized", "forbidden", "unavailable")
+_ALWAYS = ("unauthorized", "forbidden")
 
 
 @router.post(
     "",
     status_code=201,
     response_model=NewKey,
-    responses=_COMMON | responses("malformed", "invalid_request", "too_large", "unsupported_media_type"),
+    responses=responses(*_ALWAYS, *BODY_PROBLEMS, "unavailable"),
     openapi_extra=takes(NewKeyRequest),
 )
 async def new_key(request: Request, _key: Operator) -> JSONResponse:
@@ -39,13 +39,13 @@ async def new_key(request: Request, _key: Operator) -> JSONResponse:
     return JSONResponse(key_view(key) | {"secret": secret}, 201)
 
 
-@router.get("", response_model=KeyList, responses=_COMMON)
+@router.get("", response_model=KeyList, responses=responses(*_ALWAYS))
 async def list_keys(request: Request, _key: Operator) -> JSONResponse:
     """List every key, revoked ones too."""
     return JSONResponse({"keys": [key_view(key) for key in await services(request).store.read(keys.every)]})
 
 
-@router.post("/{key_id}/revoke", response_model=KeyView, responses=_COMMON | responses("not_found"))
+@router.post("/{key_id}/revoke", response_model=KeyView, responses=responses(*_ALWAYS, "not_found", "unavailable"))
 async def revoke_key(request: Request, _key: Operator, key_id: str) -> JSONResponse:
     """Revoke a key, by id or name; it works for up to two more seconds."""
     svc = services(request)

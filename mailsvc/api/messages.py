@@ -10,15 +10,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
-from mailsvc.api.body import canonical, read_json, validate
+from mailsvc.api.body import BODY_PROBLEMS, canonical, instant, read_json, validate
 from mailsvc.api.caller import MessageReader, Submitter, sees
-from mailsvc.api.models import Accepted, MessageList, MessageView, SubmitRequest, UsedRequest
+from mailsvc.api.models import Accepted, MessageList, MessageQuery, MessageView, SubmitRequest, UsedRequest, WaitQuery
 from mailsvc.api.openapi import takes
 from mailsvc.api.problems import Problem, invalid, responses
-from mailsvc.api.services import Services, services
+from mailsvc.api.services import WAIT_MAX, Services, services
 from mailsvc.api.submission import submission
 from mailsvc.domain.access import ApiKey, Scope
-from mailsvc.domain.instant import parse_rfc3339
 from mailsvc.domain.message import Message
 from mailsvc.store import Connection, Transaction, idempotency, lifecycle, messages
 from mailsvc.store.idempotency import Claim, IdempotencyConflict
@@ -26,17 +25,15 @@ from mailsvc.store.submit import RateLimited, submit
 
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
 
-#: A code that would wait longer than this for its first attempt is not accepted (seconds).
-WAIT_MAX = 10.0
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
-_COMMON = responses("malformed", "unauthorized", "forbidden", "too_large", "unsupported_media_type", "unavailable")
+_ALWAYS = ("unauthorized", "forbidden")
 
 
 @router.post(
     "",
     status_code=202,
     response_model=Accepted,
-    responses=_COMMON | responses("invalid_request", "idempotency_conflict", "rate_limited", "overloaded", "timeout"),
+    responses=responses(*_ALWAYS, *BODY_PROBLEMS, "idempotency_conflict", "rate_limited", "overloaded", "unavailable"),
     openapi_extra=takes(SubmitRequest, idempotent=True),
 )
 async def submit_message(request: Request, key: Submitter) -> JSONResponse:
@@ -71,43 +68,34 @@ async def submit_message(request: Request, key: Submitter) -> JSONResponse:
 @router.get(
     "",
     response_model=MessageList,
-    responses=responses("unauthorized", "forbidden", "invalid_request"),
+    responses=responses(*_ALWAYS, "invalid_request"),
 )
-async def list_messages(  # noqa: PLR0917  one parameter of the query each
-    request: Request,
-    key: MessageReader,
-    challenge: str | None = None,
-    customer: str | None = None,
-    reference: str | None = None,
-    cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> JSONResponse:
+async def list_messages(request: Request, key: MessageReader, query: Annotated[MessageQuery, Query()]) -> JSONResponse:
     """List messages, newest first; a key without scope `read` sees its own."""
-    filters = {"challenge": challenge, "customer": customer, "reference": reference}
+    filters = query.model_dump(include={"challenge", "customer", "reference"}, exclude_none=True)
     if Scope.READ not in key.scopes:
         filters["api_key"] = key.id
-    given = {name: value for name, value in filters.items() if value is not None}
     found = await services(request).store.read(
-        lambda connection: messages.page(connection, given, before=cursor, limit=limit + 1)
+        lambda connection: messages.page(connection, filters, before=query.cursor, limit=query.limit + 1)
     )
-    more = len(found) > limit
-    return JSONResponse({"messages": found[:limit], "next": found[limit - 1]["id"] if more else None})
+    more = len(found) > query.limit
+    return JSONResponse({"messages": found[: query.limit], "next": found[query.limit - 1]["id"] if more else None})
 
 
 @router.get(
     "/{message_id}",
     response_model=MessageView,
-    responses=responses("unauthorized", "forbidden", "not_found", "invalid_request"),
+    responses=responses(*_ALWAYS, "not_found", "invalid_request"),
 )
 async def read_message(
     request: Request,
     key: MessageReader,
     message_id: str,
-    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to hold the answer until the state is final")] = 0,
+    query: Annotated[WaitQuery, Query()],
 ) -> JSONResponse:
     """Read a message; with `wait` the answer is held until its state is final."""
     svc = services(request)
-    until = asyncio.get_running_loop().time() + wait
+    until = asyncio.get_running_loop().time() + query.wait
     with svc.watch.on(message_id) as bell:
         message, view = await _visible(svc, key, message_id)
         while not message.state.final and await bell.wait(until):
@@ -118,7 +106,7 @@ async def read_message(
 @router.post(
     "/{message_id}/cancel",
     response_model=MessageView,
-    responses=responses("unauthorized", "forbidden", "not_found", "unavailable"),
+    responses=responses(*_ALWAYS, "not_found", "unavailable"),
 )
 async def cancel_message(request: Request, key: Submitter, message_id: str) -> JSONResponse:
     """Cancel a message that is not handed over yet; one that is final stays as it is."""
@@ -130,15 +118,14 @@ async def cancel_message(request: Request, key: Submitter, message_id: str) -> J
 @router.post(
     "/{message_id}/used",
     response_model=MessageView,
-    responses=_COMMON | responses("not_found", "invalid_request"),
+    responses=responses(*_ALWAYS, *BODY_PROBLEMS, "not_found", "unavailable"),
     openapi_extra=takes(UsedRequest, required=False),
 )
 async def use_message(request: Request, key: Submitter, message_id: str) -> JSONResponse:
     """Report that the customer entered the code; the first report counts."""
     svc = services(request)
     now = svc.clock.now()
-    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-    asked = validate(UsedRequest, await read_json(request) if has_body else {})
+    asked = validate(UsedRequest, await read_json(request, optional=True))
     at = now if asked.at is None else _instant(asked.at)
     return await _change(svc, key, message_id, lambda tx: lifecycle.use(tx, message_id, at, now))
 
@@ -173,16 +160,16 @@ async def _earlier_answer(svc: Services, claim: Claim) -> dict[str, Any] | None:
 
 
 def _claim(request: Request, key: ApiKey, document: dict[str, Any]) -> Claim | None:
-    stated = request.headers.get("idempotency-key")
-    if stated is None:
+    stated = request.headers.getlist("idempotency-key")
+    if not stated:
         return None
-    if not _IDEMPOTENCY_KEY.fullmatch(stated):
-        raise invalid([("Idempotency-Key", "must be 1 to 255 visible ASCII characters")])
-    return Claim(key.id, stated, canonical(document))
+    if len(stated) > 1 or not _IDEMPOTENCY_KEY.fullmatch(stated[0]):
+        raise invalid([("Idempotency-Key", "must be one key of 1 to 255 visible ASCII characters")])
+    return Claim(key.id, stated[0], canonical(document))
 
 
 def _check_capacity(svc: Services) -> None:
-    if svc.predicted_wait() > WAIT_MAX:
+    if svc.overloaded:
         # Random, so that refused callers do not come back all at once.
         seconds = random.randint(1, 5)  # noqa: S311
         raise Problem(
@@ -199,7 +186,7 @@ def _accepted(answer: dict[str, Any], *, replay: bool) -> JSONResponse:
 
 def _instant(text: str) -> float:
     try:
-        return parse_rfc3339(text)
+        return instant(text)
     except ValueError as error:
         raise invalid([("/at", str(error))]) from None
 

@@ -15,6 +15,7 @@ _DESCRIPTION = """Login codes by e-mail, on time or not at all.
 Every refusal is an RFC 9457 problem document (`application/problem+json`) that names the fields and never repeats their
 values. Instants are RFC 3339 in UTC.
 """
+_FRAMEWORK_ERROR = "HTTPValidationError"
 _REF = "#/components/schemas/{model}"
 _BODIES: tuple[type[BaseModel], ...] = (SubmitRequest, UsedRequest, NewKeyRequest, ProblemDocument)
 
@@ -42,10 +43,27 @@ def document(app: FastAPI) -> dict[str, Any]:
             schema = model.model_json_schema(ref_template=_REF)
             schemas.update(schema.pop("$defs", {}))
             schemas[model.__name__] = schema
-        for unused in ("HTTPValidationError", "ValidationError"):
+        for unused in (_FRAMEWORK_ERROR, "ValidationError"):
             schemas.pop(unused, None)
+        for operation in (operation for path in made["paths"].values() for operation in path.values()):
+            _open_alternatives(operation)
+            _drop_framework_error(operation)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _open_alternatives(operation: dict[str, Any]) -> None:
+    """Have a key with any of the scopes do, where the framework says that it takes all of them."""
+    if stated := operation.get("security"):
+        operation["security"] = [
+            {scheme: [scope]} for requirement in stated for scheme, scopes in requirement.items() for scope in scopes
+        ]
+
+
+def _drop_framework_error(operation: dict[str, Any]) -> None:
+    """Leave out the refusal that the framework adds to every route with a parameter; ours are problems."""
+    if _FRAMEWORK_ERROR in str(operation["responses"].get("422")):
+        del operation["responses"]["422"]
 
 
 _TAGS = [

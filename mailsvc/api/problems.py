@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
@@ -85,19 +86,24 @@ class Problem(Exception):
             **self.members,
         }
         if self.errors:
-            document["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in self.errors]
+            document["errors"] = [{"pointer": field, "detail": what} for field, what in self.errors]
         return JSONResponse(document, status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 def invalid(errors: Sequence[tuple[str, str]]) -> Problem:
     """Return the refusal of a body whose fields are wrong."""
-    detail = "; ".join(f"{pointer or 'the body'} {what}" for pointer, what in errors)
+    detail = "; ".join(f"{field or 'the body'} {what}" for field, what in errors)
     return Problem("invalid_request", detail, errors=errors)
 
 
 def invalid_model(error: ValidationError) -> Problem:
     """Return the refusal of a body that does not fit its model."""
-    return invalid([(_pointer(item["loc"]), _sentence(item)) for item in error.errors(include_input=False)])
+    return invalid([(pointer(*item["loc"]), _sentence(item)) for item in error.errors(include_input=False)])
+
+
+def pointer(*steps: int | str) -> str:
+    """Return the JSON pointer (RFC 6901) of a field."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 def responses(*names: str) -> dict[int | str, dict[str, Any]]:
@@ -124,11 +130,20 @@ async def _on_problem(_request: Request, error: Exception) -> JSONResponse:
     return error.response()
 
 
-async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     name = _BY_STATUS.get(error.status_code, "internal")
     detail = http.HTTPStatus(error.status_code).description or TYPES[name][1]
-    return Problem(name, detail, headers=error.headers).response()
+    headers = {"Allow": ", ".join(_methods(request))} if name == "method_not_allowed" else error.headers
+    return Problem(name, detail, headers=headers).response()
+
+
+def _methods(request: Request) -> list[str]:
+    """Return the methods of every route at the request's path; the framework names those of the first route only."""
+    routes = iter_route_contexts(request.app.routes)
+    return sorted(
+        {method for route in routes if route.path_regex.match(request.url.path) for method in route.methods or ()}
+    )
 
 
 async def _on_validation_error(_request: Request, error: Exception) -> JSONResponse:
@@ -149,10 +164,6 @@ async def _on_exception(request: Request, error: Exception) -> JSONResponse:
 
 def _media() -> dict[str, Any]:
     return {"schema": {"$ref": "#/components/schemas/ProblemDocument"}, "examples": {}}
-
-
-def _pointer(location: Sequence[int | str]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
 def _sentence(item: ErrorDetails) -> str:

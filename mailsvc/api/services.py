@@ -15,6 +15,10 @@ from mailsvc.store import Store
 from mailsvc.templates import Template
 
 
+#: A code that would wait longer than this for its first attempt is not accepted (seconds).
+WAIT_MAX = 10.0
+
+
 class Watch:
     """Lets requests sleep until a message changes or the log grows."""
 
@@ -86,6 +90,11 @@ class Services:
     predicted_wait: Callable[[], float]  #: seconds a code accepted now would wait for its first attempt
     failing: Callable[[], Mapping[str, str]]  #: what cannot work now, and why
     metrics: Callable[[], bytes]  #: Prometheus exposition
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether a code accepted now might not leave in time."""
+        return self.predicted_wait() > WAIT_MAX
 
 
 def services(request: Request) -> Services:

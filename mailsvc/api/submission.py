@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from mailsvc.api.body import instant
 from mailsvc.api.models import SubmitRequest
-from mailsvc.api.problems import invalid
+from mailsvc.api.problems import invalid, pointer
 from mailsvc.checks.address import parse_recipient
 from mailsvc.domain.access import ApiKey
 from mailsvc.domain.address import AddressError
-from mailsvc.domain.instant import parse_rfc3339
 from mailsvc.domain.secret import Secret
 from mailsvc.domain.submission import Submission, expiry
 from mailsvc.templates import Template, check_context
@@ -27,7 +27,7 @@ def submission(request: SubmitRequest, templates: Mapping[str, Template], key: A
         raise invalid([("/template", f"must be one of {', '.join(templates)}")])
     wrong = [*_wrong_code(request, template), *_wrong_challenge(request, template)]
     wrong += [("/locale", "is not a language of this template")] if request.locale not in template.locales else []
-    wrong += [(f"/context/{name}", what) for name, what in check_context(template, request.context)]
+    wrong += [(pointer("context", name), what) for name, what in check_context(template, request.context)]
     try:
         address = parse_recipient(request.to)
     except AddressError as error:
@@ -76,12 +76,13 @@ def _wrong_challenge(request: SubmitRequest, template: Template) -> Iterator[Wro
 def _expires_at(request: SubmitRequest, template: Template, now: float) -> float:
     if request.expires_at is not None and request.expires_in is not None:
         raise _WrongField("/expires_in", "stands beside expires_at; give one of them")
-    pointer, asked = "/expires_in", now + template.life
+    field, asked = "/expires_in", now + template.life
     try:
         if request.expires_in is not None:
             asked = now + request.expires_in
         elif request.expires_at is not None:
-            pointer, asked = "/expires_at", parse_rfc3339(request.expires_at)
+            field = "/expires_at"
+            asked = instant(request.expires_at)
         return expiry(asked, is_code=template.is_code, now=now)
-    except (ValueError, OverflowError) as error:
-        raise _WrongField(pointer, str(error)) from None
+    except ValueError as error:
+        raise _WrongField(field, str(error)) from None

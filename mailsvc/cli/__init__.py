@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from mailsvc.cli import database, dkim, keys
-from mailsvc.cli.failure import Failure
+from mailsvc.cli.failure import INTERRUPTED, Failure
 from mailsvc.cli.preview import preview
 from mailsvc.cli.run import run
 from mailsvc.cli.send import send
@@ -31,8 +31,13 @@ app.add_typer(database.app, name="db")
 def main() -> NoReturn:
     """Run the command line and end the process."""
     try:
-        app()
+        raise SystemExit(app(standalone_mode=False))
     except Failure as failure:
         typer.echo(f"mailsvc: {failure}", err=True)
         raise SystemExit(failure.exit_code) from None
-    raise SystemExit(0)
+    except typer.TyperException as wrong_use:
+        if line := wrong_use.format_message().strip():  # empty where the help has been shown instead
+            typer.echo(f"mailsvc: {line}", err=True)
+        raise SystemExit(wrong_use.exit_code) from None
+    except typer.Abort:
+        raise SystemExit(INTERRUPTED) from None

@@ -32,7 +32,7 @@ class Connection:
         self._begun = self._loop.time()  # of opening, then of each transaction
         self._tls_seconds = 0.0
         self._connect_seconds: float | None = None  # without TLS; None while opening
-        self._reused = False
+        self._mails = 0  # transactions that have ended
         self._upgrading = False  # between STARTTLS and the first answer under TLS
 
     @classmethod
@@ -57,7 +57,7 @@ class Connection:
         except BaseException:
             self._wire.abort()
             raise
-        self._reused = True
+        self._mails += 1
         if not self.reusable:
             self._wire.abort()
         return ended
@@ -66,6 +66,11 @@ class Connection:
     def reusable(self) -> bool:
         """Whether another transaction may follow."""
         return self._wire.usable and self._client.reusable
+
+    @property
+    def worn(self) -> bool:
+        """Whether it has carried as many mails as one connection may."""
+        return self._mails >= self._endpoint.mails
 
     @property
     def closed(self) -> asyncio.Future[None]:
@@ -193,7 +198,7 @@ class Connection:
             raise self._failure(self._client.fault or wire.lost or "")
         wire.write(self._client.body(envelope))
         handed = self._loop.time()
-        silence = await self._silence(deadlines, max(deadlines.answer_by, handed + self._endpoint.timeouts.dot))
+        silence = await self._silence(deadlines, deadlines.answer_by)
         for _, reply, good in wire.answers[:1]:
             kind = Kind.ACCEPTED if good else Kind.of(reply)
             if kind is not Kind.FAILED:
@@ -235,7 +240,7 @@ class Connection:
             tls=self._wire.tls,
             seconds=self._seconds(),
             handed_over_at=handed,
-            reused=self._reused,
+            reused=self._mails > 0,
             clear_next=broken,
         )
 
@@ -244,6 +249,6 @@ class Connection:
         tls_seconds = ("tls", self._tls_seconds)
         if self._connect_seconds is None:
             return (("connect", spent - self._tls_seconds), tls_seconds)
-        if self._reused:
+        if self._mails:
             return (("transfer", spent),)
         return (("connect", self._connect_seconds), tls_seconds, ("transfer", spent))

@@ -1,11 +1,11 @@
-"""One attempt of one message: compose, sign, check, hand over through the gates, record.
+"""One round of one message: compose, sign, check, hand over through the gates, record.
 
 Decides nothing about retries or states: what an end means is ``domain.classify``'s, what follows from it
 ``domain.settlement``'s, applied in the store. Nothing here raises for bad luck: every attempt ends as a recorded one.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
@@ -13,8 +13,9 @@ import structlog
 
 from mailsvc.clock import Clock
 from mailsvc.delivery.envelope import Envelope
-from mailsvc.delivery.routes import Handed, Route
-from mailsvc.delivery.session import Deadlines, Ended, Gate, Kind, Timeouts
+from mailsvc.delivery.handed import Handed, Round, failed
+from mailsvc.delivery.routes import Route
+from mailsvc.delivery.session import Ended, Gate, Kind
 from mailsvc.domain.classify import AMBIGUOUS, DELIVERED, NETWORK_ERROR, STOPPED, UNSENDABLE, classify_reply
 from mailsvc.domain.identifier import return_path
 from mailsvc.domain.message import Message
@@ -50,7 +51,6 @@ class Delivery:
         signers: Executor,
         route: Route,
         bounce_domain: str,
-        timeouts: Timeouts | None = None,
     ) -> None:
         """``signers`` runs ``finish``: RSA takes longer than the event loop should wait."""
         self.route = route
@@ -59,53 +59,49 @@ class Delivery:
         self._finish = finish
         self._signers = signers
         self._bounce_domain = bounce_domain
-        self._timeouts = timeouts or Timeouts()
 
     async def attempt(self, message: Message, due: float) -> Message:
-        """Try to hand a claimed message over; return it as it stands after the attempt is recorded.
+        """Try to hand a claimed message over; return it as it stands after the round is recorded.
 
-        ``due`` is the instant at which the attempt could have begun.
+        ``due`` is the instant at which the round could have begun.
         """
-        begun = self._clock.now()
-        handed, verdict = await self._try(message)
-        ended = handed.ended
-        waits = [("queue", begun - due), ("dns", handed.dns), *ended.seconds]
-        attempt = Attempt(
-            number=message.attempts + 1,
-            at=begun,
-            ended_at=self._clock.now(),
-            host=handed.host,
-            ip=handed.ip,
-            stage=ended.stage,
-            reply=ended.text,
-            category=verdict.category,
-            permanence=verdict.permanence,
-            scope=verdict.scope,
-            cause=verdict.cause,
-            status=ended.reply.enhanced if ended.reply else None,
-            tls=ended.tls,
-            seconds=tuple((name, seconds) for name, seconds in waits if seconds is not None),
-            relayed=self.route.relays and ended.kind is Kind.ACCEPTED,
-        )
-        concluded = await self._record(message.id, attempt)
+        made = await self._round(message)
+        attempts = self._attempts(message, made, waited=self._clock.now() - due)
+        concluded = await self._record(message.id, attempts)
         self._store.gate.leave(message.id)
         return concluded
 
-    async def _try(self, message: Message) -> tuple[Handed, Verdict]:
+    async def _round(self, message: Message) -> list[Handed]:
         asked: set[Stage] = set()
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         try:
-            data = await asyncio.get_running_loop().run_in_executor(self._signers, self._finish, message)
-            handed = await self.route.hand_over(
-                self._envelope(message, data), gate=self._gate(message, asked), deadlines=self._deadlines(message)
-            )
+            data = await loop.run_in_executor(self._signers, self._finish, message)
+            return await self.route.hand_over(self._envelope(message, data), self._turn(message, asked))
         except MailRefused as error:
-            return _ours(str(error)), UNSENDABLE
+            return [failed(Stage.CONNECT, str(error), begun=begun, verdict=UNSENDABLE)]
         except Exception as error:  # noqa: BLE001  whatever failed, the message must not be lost
             # A fault of ours is no verdict on the message: it stays temporary, and ambiguous after the last gate.
             log.error("delivery.failed", message=message.id, error=type(error).__name__)  # noqa: TRY400  no values in the log
             verdict = AMBIGUOUS if Stage.DOT in asked else NETWORK_ERROR
-            return _ours(f"the service failed: {type(error).__name__}"), verdict
-        return handed, _verdict(handed.ended)
+            return [failed(Stage.CONNECT, f"the service failed: {type(error).__name__}", begun=begun, verdict=verdict)]
+
+    def _attempts(self, message: Message, made: Sequence[Handed], waited: float) -> list[Attempt]:
+        """Return the sessions of a round as attempts; the first one waited, each ends where the next one begins."""
+        loop_time = asyncio.get_running_loop().time()
+        offset = self._clock.now() - loop_time
+        ends = [*(handed.begun for handed in made[1:]), loop_time]
+        return [
+            _attempt(
+                handed,
+                number=message.attempts + number,
+                at=handed.begun + offset,
+                ended_at=end + offset,
+                queue=max(0.0, waited - (loop_time - handed.begun)) if number == 1 else None,
+                relays=self.route.relays,
+            )
+            for number, (handed, end) in enumerate(zip(made, ends, strict=True), 1)
+        ]
 
     def _envelope(self, message: Message, data: bytes) -> Envelope:
         life = message.hand_over_by - self._clock.now()
@@ -118,14 +114,13 @@ class Delivery:
             deliver_by=life if message.is_code else None,
         )
 
-    def _deadlines(self, message: Message) -> Deadlines:
-        loop = asyncio.get_running_loop()
-        offset = loop.time() - self._clock.now()
-        return Deadlines.begin(
-            self._timeouts,
-            now=loop.time(),
+    def _turn(self, message: Message, asked: set[Stage]) -> Round:
+        offset = asyncio.get_running_loop().time() - self._clock.now()
+        return Round(
+            gate=self._gate(message, asked),
             hand_over_by=message.hand_over_by + offset,
             answer_by=message.expires_at + ANSWER_LATEST + offset,
+            stay_with=message.stay_with,
         )
 
     def _gate(self, message: Message, asked: set[Stage]) -> Gate:
@@ -142,15 +137,37 @@ class Delivery:
 
         return may_go_on
 
-    async def _record(self, message_id: str, attempt: Attempt) -> Message:
+    async def _record(self, message_id: str, attempts: Sequence[Attempt]) -> Message:
         while True:
             now = self._clock.now()
+            conclude = partial(lifecycle.conclude, message_id=message_id, made=attempts, now=now)
             try:
-                return await self._store.write(
-                    partial(lifecycle.conclude, message_id=message_id, attempt=attempt, now=now)
-                )
+                return await self._store.write(conclude)
             except StoreUnavailable:
                 await asyncio.sleep(RECORD_AGAIN)
+
+
+def _attempt(handed: Handed, *, number: int, at: float, ended_at: float, queue: float | None, relays: bool) -> Attempt:
+    ended = handed.ended
+    verdict = handed.verdict or _verdict(ended)
+    times = [("queue", queue), ("dns", handed.dns), *ended.seconds]
+    return Attempt(
+        number=number,
+        at=at,
+        ended_at=ended_at,
+        host=handed.host,
+        ip=handed.ip,
+        stage=ended.stage,
+        reply=ended.text,
+        category=verdict.category,
+        permanence=verdict.permanence,
+        scope=verdict.scope,
+        cause=verdict.cause,
+        status=ended.reply.enhanced if ended.reply else None,
+        tls=ended.tls,
+        seconds=tuple((name, seconds) for name, seconds in times if seconds is not None),
+        relayed=relays and ended.kind is Kind.ACCEPTED,
+    )
 
 
 def _verdict(ended: Ended) -> Verdict:
@@ -159,8 +176,3 @@ def _verdict(ended: Ended) -> Verdict:
     if ended.reply is not None and ended.kind in (Kind.REFUSED, Kind.DEFERRED):
         return classify_reply(ended.reply, ended.stage)
     return {Kind.AMBIGUOUS: AMBIGUOUS, Kind.STOPPED: STOPPED}.get(ended.kind, NETWORK_ERROR)
-
-
-def _ours(text: str) -> Handed:
-    """Return the end of an attempt that got to no server."""
-    return Handed(Ended(kind=Kind.FAILED, stage=Stage.CONNECT, reply=None, text=text), None, None)

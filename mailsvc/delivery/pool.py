@@ -15,7 +15,6 @@ from mailsvc.delivery.session import Deadlines, Ended, Endpoint, Gate, Kind, Ses
 from mailsvc.domain.reply import TEXT_MAX, Stage
 
 LIMIT = 10  # connections to one endpoint
-IDLE = 10.0  # seconds
 
 
 class _Site:
@@ -63,16 +62,15 @@ class _Site:
 class Pool:
     """The connections of one process."""
 
-    def __init__(self, *, limit: int = LIMIT, idle: float = IDLE) -> None:
+    def __init__(self, *, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._idle = idle
         self._closing = False
         # A site lives as long as a delivery or its sweeper holds it.
         self._sites: WeakValueDictionary[Endpoint, _Site] = WeakValueDictionary()
 
     async def deliver(self, endpoint: Endpoint, envelope: Envelope, *, gate: Gate, deadlines: Deadlines) -> Ended:
         """Offer one mail to one endpoint, over an idle connection where there is one; return how that ended."""
-        site = self._sites.get(endpoint) or self._sites.setdefault(endpoint, _Site(self._limit, self._idle))
+        site = self._sites.get(endpoint) or self._sites.setdefault(endpoint, _Site(self._limit, endpoint.idle))
         if not await _slot(site, deadlines.before_dot):
             text = f"all {self._limit} connections to {endpoint.host} were busy for as long as there was time"
             return Ended(kind=Kind.FAILED, stage=Stage.CONNECT, reply=None, text=text[:TEXT_MAX])
@@ -91,7 +89,7 @@ class Pool:
             ended = await connection.transact(envelope, gate=gate, deadlines=deadlines)
             if not connection.reusable and _found_dead(ended):
                 continue
-            if connection.reusable and not self._closing:
+            if connection.reusable and not (connection.worn or self._closing):
                 site.keep(connection)
             else:
                 connection.close()

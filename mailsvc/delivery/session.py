@@ -73,12 +73,6 @@ class Timeouts:
     connect: float = 5.0  #: for the TCP connection
     reply: float = 10.0  #: for each reply before the dot, and for a TLS handshake
     attempt: float = 45.0  #: from the beginning until body and dot are written
-    dot: float = 60.0  #: the least time the reply to the dot is awaited
-
-    @property
-    def total(self) -> float:
-        """The longest an attempt lasts when its deadline asks for no longer wait at the dot."""
-        return self.attempt + self.dot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +81,7 @@ class Deadlines:
 
     before_dot: float  #: unless body and dot are written by then the attempt fails
     send_by: float  #: what the peer has not taken of the mail by then is cut off; the end is ambiguous
-    answer_by: float  #: the reply to the dot is awaited until then, and at least ``Timeouts.dot``
+    answer_by: float  #: the reply to the dot is awaited until then
 
     @classmethod
     def begin(cls, timeouts: Timeouts, *, now: float, hand_over_by: float, answer_by: float) -> Self:
@@ -104,7 +98,9 @@ class Endpoint:
     port: int
     helo: str  #: our argument of EHLO
     tls: TlsPolicy
-    trust: ssl.SSLContext | None = None  #: verifies instead of the system's authorities
+    trust: ssl.SSLContext | None = None  #: verifies instead of the system's authorities; make it once, it is compared
     credentials: Credentials | None = None  #: for AUTH; sent in clear only under ``TlsPolicy.NONE``
     source: str | None = None  #: local address to connect from
     timeouts: Timeouts = Timeouts()
+    mails: int = 100  #: mails over one connection, then it is closed
+    idle: float = 10.0  #: seconds an idle connection is kept

@@ -69,6 +69,7 @@ class Wire(asyncio.Protocol):
             return await self._news
         finally:
             timer.cancel()
+            self._news = None
 
     def unsent(self) -> bool:
         """Whether the peer has not yet acknowledged every octet written."""
@@ -111,7 +112,9 @@ class Wire(asyncio.Protocol):
             return
         answers = self.client.receive(data)
         self.answers += answers
-        if answers or self.client.fault:
+        if self.client.fault and self._news is None:
+            self.abort()  # it speaks while nobody listens, and could go on for ever
+        elif answers or self.client.fault:
             self._tell()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -31,8 +31,9 @@ _BY_STATUS = {
     "7.26": Category.AUTH_FAILED,
 }
 _GREYLISTED = re.compile(r"gr[ae]y[- ]?list", re.IGNORECASE)
-_RATE = re.compile(r"rate|too (?:many|much|fast)|throttl|excessive", re.IGNORECASE)
+_RATE = re.compile(r"\brate|too (?:many|much|fast)|throttl|excessive", re.IGNORECASE)
 _SESSION_STAGES = frozenset({Stage.DNS, Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.AUTH})
+_ACCEPTED = 2  # RFC 5321 4.2.1: a 3yz has no place after the dot
 _CLOSING = 421  # RFC 5321 4.2.3: the server closes the channel, whatever the command was
 
 DELIVERED = Verdict(Category.DELIVERED, Permanence.DELIVERED, Scope.MESSAGE)
@@ -45,7 +46,7 @@ UNSENDABLE = Verdict(Category.CONTENT_REJECTED, Permanence.PERMANENT, Scope.MESS
 
 def classify_reply(reply: Reply, stage: Stage) -> Verdict:
     """Say what a server's reply at a stage means for the message and for the next try."""
-    if reply.positive and stage is Stage.DOT:
+    if reply.code // 100 == _ACCEPTED and stage is Stage.DOT:
         return DELIVERED
     scope = _scope(reply, stage)
     transient = reply.transient or scope is Scope.HOST

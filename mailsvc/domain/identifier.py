@@ -45,6 +45,8 @@ def return_path(tag: str, bounce_domain: str) -> str:
 
 def tag_of(reverse_path: str, bounce_domain: str) -> str | None:
     """Return the tag of an envelope sender of ours, whatever its case; None for any other address."""
+    if not reverse_path.isascii():  # the lower case of a Kelvin sign is a k
+        return None
     local, _, domain = reverse_path.lower().rpartition("@")
     tag = local.removeprefix(TAG_PREFIX)
     ours = domain == bounce_domain.lower() and local.startswith(TAG_PREFIX) and _TAG.fullmatch(tag)

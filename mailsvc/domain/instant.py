@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 # RFC 3339 5.6 date-time; ``fromisoformat`` alone would also take week dates and missing offsets.
-_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:[0-5]\d)", re.ASCII)
 
 
 def rfc3339(at: float) -> str:

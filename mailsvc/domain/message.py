@@ -80,6 +80,7 @@ class Message:
     next_attempt_at: float | None = None  #: None while an attempt is open or the message is final
     revoked: Revocation | None = None  #: set while an attempt past the dot gate is still in flight
     at_risk: bool = False  #: ``message.at_risk`` has been reported
+    stay_with: str | None = None  #: address of the host that the next try goes to first
     outcome: Outcome | None = None  #: None while queued
     used_at: float | None = None  #: when the auth system says the code was entered
 

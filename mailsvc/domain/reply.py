@@ -20,7 +20,7 @@ class Stage(StrEnum):
     DOT = "dot"
 
 
-_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]+|$)")
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]+|$)", re.ASCII)
 #: Stored and shown reply text is cut to this many characters.
 TEXT_MAX = 500
 

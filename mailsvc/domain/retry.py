@@ -3,7 +3,10 @@
 Never decides whether a verdict is final (``settlement`` does) and knows nothing of hosts yet.
 """
 
+from collections.abc import Sequence
+
 from mailsvc.domain.message import Message
+from mailsvc.domain.outcome import Attempt, Permanence, Scope
 
 #: Seconds after acceptance. Postfix waits 300 s before its first retry, longer than a code lives.
 MOMENTS = (3.0, 8.0, 20.0, 45.0, 90.0, 150.0, 220.0)
@@ -26,14 +29,26 @@ def next_attempt_at(message: Message, now: float, jitter: float) -> float | None
     ``jitter`` is a random number from 0 to 1.
     """
     last = message.expires_at - (LAST_TRY if message.is_code else 0.0)
+    if now >= last:
+        return None
     wait = _next_moment(message, now) - now
-    at = min(now + wait * (1.0 + JITTER_SHARE * jitter), last)
-    return at if at > now and _life_left(message, at) else None
+    at = max(min(now + wait * (1.0 + JITTER_SHARE * jitter), last), now + MIN_GAP)
+    return at if _life_left(message, at) else None
 
 
 def soon_at(message: Message, now: float) -> float | None:
     """Return ``now`` when a repeat may begin at once, None when too little life is left."""
     return now if _life_left(message, now) else None
+
+
+def stay_with(tries: Sequence[Attempt]) -> str | None:
+    """Return the address of the host that last deferred the recipient: changing it would restart greylisting."""
+    deferred = (
+        attempt.ip
+        for attempt in reversed(tries)
+        if attempt.scope is Scope.RECIPIENT and attempt.permanence is Permanence.TRANSIENT
+    )
+    return next(deferred, None)
 
 
 def _life_left(message: Message, at: float) -> bool:

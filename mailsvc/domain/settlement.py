@@ -1,10 +1,11 @@
-"""What an attempt's end does to its message: the total rule from (message, attempt) to (state, next try, events).
+"""What an attempt's end does to its message: the total rule from (message, attempts) to (state, next try, events).
 
 Pure. It is applied inside the transaction that records the attempt, to the row as it stands there: a message that was
 superseded or cancelled while its dot was in flight is decided by what came back, one that was still before the dot
 has its state already and only gains the attempt.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailsvc.domain import retry
@@ -28,9 +29,10 @@ class Settlement:
 
 
 def settle(  # noqa: PLR0911  one line per way an attempt can end
-    message: Message, attempt: Attempt, *, now: float, jitter: float
+    message: Message, tries: Sequence[Attempt], *, now: float, jitter: float
 ) -> Settlement:
-    """Decide what follows from an attempt that has ended."""
+    """Decide what follows from the last of a message's attempts; ``message`` is the row as it was before that."""
+    attempt = tries[-1]
     if message.state.final:
         return Settlement()
     match attempt.permanence:
@@ -43,13 +45,15 @@ def settle(  # noqa: PLR0911  one line per way an attempt can end
         case Permanence.PERMANENT:
             return _end(MessageState.FAILED, attempt, now, attempt.category)
         case Permanence.STOPPED:
-            return _again(message, attempt, now, retry.soon_at(message, now))
+            return _again(message, tries, now, retry.soon_at(message, now))
         case Permanence.TRANSIENT:
-            return _again(message, attempt, now, retry.next_attempt_at(message, now, jitter))
+            return _again(message, tries, now, retry.next_attempt_at(message, now, jitter))
 
 
-def expire(*, now: float, cause: Category | None) -> Settlement:
-    """End a queued message whose deadline leaves no further try."""
+def expire(tries: Sequence[Attempt], *, now: float) -> Settlement:
+    """End a queued message whose deadline leaves no further try; the last attempt that was not stopped says why."""
+    told = (attempt.category for attempt in reversed(tries) if attempt.permanence is not Permanence.STOPPED)
+    cause = next(told, None)
     outcome = Outcome(state=MessageState.EXPIRED, at=now, category=Category.EXPIRED, cause=cause)
     return Settlement(outcome, None, (EventType.MESSAGE_EXPIRED,))
 
@@ -61,9 +65,9 @@ def _after_ambiguous(message: Message, attempt: Attempt, now: float) -> Settleme
     return _end(MessageState.UNKNOWN, attempt, now, None)
 
 
-def _again(message: Message, attempt: Attempt, now: float, at: float | None) -> Settlement:
+def _again(message: Message, tries: Sequence[Attempt], now: float, at: float | None) -> Settlement:
     if at is None:
-        gone = expire(now=now, cause=attempt.category if attempt.reply else None)
+        gone = expire(tries, now=now)
         at_risk = () if message.at_risk else (EventType.MESSAGE_AT_RISK,)
         return Settlement(gone.outcome, None, (*at_risk, *gone.events))
     return Settlement(None, at, (EventType.MESSAGE_DEFERRED,))

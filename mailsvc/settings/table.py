@@ -33,6 +33,7 @@ from mailsvc.settings.text import (
     ADDRESSES,
     BRAND,
     DURATION,
+    FILE,
     FLAG,
     FOLDER,
     KEYS,
@@ -114,6 +115,8 @@ class Settings:
     route: Route = _setting(ROUTE, development="capture")
     #: second route, tried inside the deadline when the first cannot deliver
     fallback_route: Route | None = _setting(ROUTE)
+    #: the company's own profiles of destinations, in front of the shipped ones
+    profiles: Path | None = _setting(FILE)
     #: DNS servers; None: the system's resolver
     dns: tuple[Endpoint, ...] | None = _setting(RESOLVERS)
     #: port for MX delivery

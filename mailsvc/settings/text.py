@@ -109,6 +109,12 @@ def _folder(text: str) -> Path:
     return path
 
 
+def _file(text: str) -> Path:
+    if not (path := Path(plain(text))).is_file():
+        raise WrongValueError("is no file")
+    return path
+
+
 def _show_keys(keys: tuple[bytes, ...]) -> str:
     return f"set, {len(keys)} of {KEY_OCTETS} octets" if keys else ""
 
@@ -118,6 +124,7 @@ LOG_LEVEL = Kind("debug, info, warning or error", LogLevel)
 FLAG = Kind("true or false", _flag, show=lambda flag: str(flag).lower(), toml=bool)
 PATH = Kind("a path", lambda text: Path(plain(text)))
 FOLDER = Kind("an existing folder", _folder)
+FILE = Kind("an existing file", _file)
 BRAND = Kind("a text without URL, @ or six digits in a row", _brand)
 ADDRESS = Kind("an address such as no-reply@mail.example.jp", _mail_address, show=lambda address: address.wire)
 ADDRESSES = Kind(

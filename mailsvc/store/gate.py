@@ -4,6 +4,8 @@ It lives in memory, so the answer costs no transaction, and it is told of a newe
 accepts it: after that code's 202 no older one passes. Each message that passes is also marked in a mapped file, which
 the kernel keeps when the process is killed: a restart tells the attempts whose dot may have left from those that had
 not got so far. After a power cut the file proves nothing (its boot id differs) and every open attempt may have.
+What the process before left in the file stays there until the first attempt of this one begins: by then everything
+it left open is recorded, so that being killed again before that forgets nothing.
 The same file is the lock that keeps a second process out.
 """
 
@@ -45,20 +47,22 @@ class DotGate:
             raise GateLocked(f"{path.parent} is in use by another mailsvc process") from None
         self._file.truncate(_HEADER + SLOTS * _SLOT)
         self._map = mmap.mmap(self._file.fileno(), _HEADER + SLOTS * _SLOT)
-        self._left = self._read_marks()
-        self._map[:] = bytes(len(self._map))
-        self._map[: len(_boot_id())] = _boot_id()
+        self._rebooted = not _boot_id() or self._map[:_HEADER].rstrip(b"\0") != _boot_id()
+        self._left = set() if self._rebooted else self._read_marks()
+        self._begun = False
         self._free = list(range(SLOTS))
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
 
     def may_have_left(self, message_id: str) -> bool:
         """Whether an attempt that was abandoned, by this process or the one before, may have handed its mail over."""
-        return self._left is None or message_id in self._left
+        return self._rebooted or message_id in self._left
 
     def enter(self, message_id: str, fence: int) -> None:
         """Note that an attempt begins."""
         with self._lock:
+            self._begin()
+            self._left.discard(message_id)
             self._entries[message_id] = _Entry(fence)
 
     def holds(self, message_id: str, fence: int) -> bool:
@@ -112,7 +116,7 @@ class DotGate:
 
     def abandon(self, message_id: str) -> None:
         """Note that an attempt died without a record; `may_have_left` then tells what is to be recorded."""
-        if self.passed(message_id) and self._left is not None:
+        if self.passed(message_id):
             self._left.add(message_id)
         self.leave(message_id)
 
@@ -120,6 +124,12 @@ class DotGate:
         """Let go of the file; its marks stay for the next process."""
         self._map.close()
         self._file.close()
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun, self._rebooted = True, False
+            self._left.clear()
+            self._map[:] = _boot_id().ljust(len(self._map), b"\0")
 
     def _current(self, message_id: str, fence: int) -> _Entry | None:
         entry = self._entries.get(message_id)
@@ -129,10 +139,7 @@ class DotGate:
         start = _HEADER + slot * _SLOT
         self._map[start : start + _SLOT] = mark.ljust(_SLOT, b"\0")
 
-    def _read_marks(self) -> set[str] | None:
-        boot_id = self._map[:_HEADER].rstrip(b"\0")
-        if not boot_id or boot_id != _boot_id():
-            return None
+    def _read_marks(self) -> set[str]:
         slots = (self._map[at : at + _SLOT].rstrip(b"\0") for at in range(_HEADER, len(self._map), _SLOT))
         return {mark.decode() for mark in slots if mark}
 

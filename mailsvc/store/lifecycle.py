@@ -5,6 +5,7 @@ is emitted together with it.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection, func, select
@@ -13,6 +14,7 @@ from mailsvc.domain import settlement
 from mailsvc.domain.event import EventType
 from mailsvc.domain.message import Message, MessageState, Outcome, Revocation
 from mailsvc.domain.outcome import Attempt, Category
+from mailsvc.domain.retry import stay_with
 from mailsvc.domain.settlement import Settlement
 from mailsvc.store import messages
 from mailsvc.store.cipher import CipherError
@@ -24,8 +26,9 @@ SWEEP_MAX = 500
 
 
 def enter(tx: Transaction, message: Message) -> None:
-    """Open the dot gate for an attempt that is about to begin."""
+    """Open the dot gate for an attempt that the work's caller is about to run."""
     tx.gate.enter(message.id, message.fence)
+    tx.begun.append(message.id)
     tx.on_rollback(lambda: tx.gate.leave(message.id))
 
 
@@ -34,6 +37,8 @@ def claim(tx: Transaction, message_id: str, now: float) -> Message | None:
 
     A message that nobody tried in time ends here as expired.
     """
+    if tx.gate.open(message_id):  # the end of the attempt before is stored, but its runner is not yet through the gate
+        return None
     row = tx.connection.execute(select(table).where(table.c.id == message_id)).one_or_none()
     if row is None or row.state != MessageState.QUEUED or row.next_attempt_at is None or row.next_attempt_at > now:
         return None
@@ -47,33 +52,40 @@ def claim(tx: Transaction, message_id: str, now: float) -> Message | None:
     if now > message.hand_over_by:
         expire(tx, message, now)
         return None
-    claimed = replace(message, fence=message.fence + 1, next_attempt_at=None)
+    tries = messages.attempts_of(tx.connection, message_id)
+    claimed = replace(message, fence=message.fence + 1, next_attempt_at=None, stay_with=stay_with(tries))
     messages.change(tx, claimed, fence=claimed.fence, next_attempt_at=None)
     enter(tx, claimed)
     return claimed
 
 
-def conclude(tx: Transaction, message_id: str, attempt: Attempt, now: float) -> Message:
-    """Record how an attempt ended and what follows from it; return the message as it stands then."""
+def conclude(tx: Transaction, message_id: str, made: Sequence[Attempt], now: float) -> Message:
+    """Record the attempts of one round, in their order, and what follows from the last; return the message then."""
     message = _stored(tx, message_id)
-    messages.add_attempt(tx, message, attempt)
-    counted = replace(message, attempts=message.attempts + 1, ambiguous=message.ambiguous + int(attempt.ambiguous))
+    for attempt in made:
+        messages.add_attempt(tx, message, attempt)
+    ambiguous = sum(attempt.ambiguous for attempt in made)
+    counted = replace(message, attempts=message.attempts + len(made), ambiguous=message.ambiguous + ambiguous)
     messages.change(tx, counted, attempts=counted.attempts, ambiguous=counted.ambiguous)
+    tries = messages.attempts_of(tx.connection, message_id) if message.attempts else made
     # Jitter spreads retries; nothing secret hangs on it.
-    settled = settlement.settle(message, attempt, now=now, jitter=random.random())  # noqa: S311
-    first = (attempt,) if counted.attempts == 1 else None
-    return _apply(tx, counted, settled, now, first)
+    settled = settlement.settle(message, tries, now=now, jitter=random.random())  # noqa: S311
+    return _apply(tx, counted, settled, now, tries)
 
 
 def expire(tx: Transaction, message: Message, now: float) -> Message:
     """End a queued message that no try can reach any more."""
     tries = messages.attempts_of(tx.connection, message.id)
-    cause = next((attempt.category for attempt in reversed(tries) if attempt.host), None)
-    return _apply(tx, message, settlement.expire(now=now, cause=cause), now, tries)
+    return _apply(tx, message, settlement.expire(tries, now=now), now, tries)
 
 
 def revoke(tx: Transaction, message: Message, why: Revocation, now: float) -> Message:
-    """End a queued message, or mark it when its mail is being handed over; return it as it stands then."""
+    """End a queued message, or mark it when its mail is being handed over; return it as it stands then.
+
+    One that is marked already stays as it is: the first reason counts.
+    """
+    if message.revoked:
+        return message
     raced = tx.gate.revoke(message.id)
     tx.on_rollback(lambda: tx.gate.reinstate(message.id))
     if raced:
@@ -87,7 +99,7 @@ def revoke(tx: Transaction, message: Message, why: Revocation, now: float) -> Me
 def cancel(tx: Transaction, message_id: str, now: float) -> Message:
     """Cancel a message that the caller no longer wants; one that is final stays as it is."""
     message = _stored(tx, message_id)
-    if message.state.final or message.revoked:
+    if message.state.final:
         return message
     return revoke(tx, message, Revocation.CANCELLED, now)
 
@@ -143,7 +155,7 @@ def _stored(tx: Transaction, message_id: str) -> Message:
 
 
 def _apply(
-    tx: Transaction, message: Message, settled: Settlement, now: float, made: tuple[Attempt, ...] | list[Attempt] | None
+    tx: Transaction, message: Message, settled: Settlement, now: float, made: Sequence[Attempt] | None
 ) -> Message:
     if settled.outcome:
         messages.end(tx, message, settled.outcome)

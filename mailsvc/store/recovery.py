@@ -27,7 +27,7 @@ def close_attempt(tx: Transaction, message_id: str, now: float) -> Message | Non
     if message is None or running or message.state.final or message.next_attempt_at is not None:
         return None
     attempt = _ambiguous(message, now) if tx.gate.may_have_left(message_id) else _interrupted(message, now)
-    return lifecycle.conclude(tx, message_id, attempt, now)
+    return lifecycle.conclude(tx, message_id, [attempt], now)
 
 
 def _ambiguous(message: Message, now: float) -> Attempt:

@@ -104,6 +104,13 @@ addresses = Table(
     Column("mailed_at", Double, nullable=False),
 )
 
+domains = Table(
+    "domains",
+    metadata,
+    Column("domain", String, primary_key=True),  # lower case
+    Column("took_mail_at", Double, nullable=False),
+)
+
 events = Table(
     "events",
     metadata,

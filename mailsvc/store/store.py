@@ -64,7 +64,7 @@ class Store:
         return await self._writer.run(work)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run a query; it sees everything that was committed before."""
+        """Run queries; they see everything that was committed before, and nothing that is committed meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def subscribe(self, listener: Callable[[Sequence[Event]], None]) -> None:
@@ -80,7 +80,11 @@ class Store:
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with self._engine.connect() as connection:
-            return work(connection)
+            connection.exec_driver_sql("BEGIN")
+            try:
+                return work(connection)
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
 
     def _publish(self, events: Sequence[Event]) -> None:
         for listener in self._listeners:

@@ -27,6 +27,7 @@ class Transaction:
         self.cipher = cipher
         self.gate = gate
         self.events: list[Event] = []
+        self.begun: list[str] = []  #: ids of the messages whose attempt the work's caller is to run
         self._undo: list[Callable[[], None]] = []
 
     def emit(
@@ -58,13 +59,14 @@ class Transaction:
         """Register what must be taken back in memory when this work is rolled back."""
         self._undo.append(undo)
 
-    def mark(self) -> tuple[int, int]:
+    def mark(self) -> tuple[int, int, int]:
         """Return a point to roll back to."""
-        return len(self.events), len(self._undo)
+        return len(self.events), len(self.begun), len(self._undo)
 
-    def roll_back(self, mark: tuple[int, int] = (0, 0)) -> None:
-        """Forget the events and take back the effects in memory since a mark."""
-        events, undo = mark
+    def roll_back(self, mark: tuple[int, int, int] = (0, 0, 0)) -> None:
+        """Forget the events and take back the effects in memory since a mark, the latest first."""
+        events, begun, undo = mark
         del self.events[events:]
+        del self.begun[begun:]
         while len(self._undo) > undo:
             self._undo.pop()()

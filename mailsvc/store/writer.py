@@ -3,6 +3,7 @@
 Work that waits while a transaction syncs shares the next one. Each piece of work has a savepoint: one that fails is
 undone alone and its caller gets its exception; when the transaction itself fails (disk full, I/O error) every caller
 gets `StoreUnavailable` and the connection is thrown away, so that the next group starts from a clean reopen.
+Work whose caller is cancelled is done all the same; the attempts it began count as abandoned.
 """
 
 import asyncio
@@ -10,12 +11,13 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import OperationalError
 
 from mailsvc.domain.event import Event
 from mailsvc.store.cipher import Cipher
@@ -35,6 +37,7 @@ class _Job:
     future: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
+    begun: list[str] = field(default_factory=list)
 
 
 class Writer:
@@ -51,6 +54,7 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._connection: Connection | None = None
+        self._closed = False
         self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -59,14 +63,20 @@ class Writer:
 
         Raises what the work raised, or `StoreUnavailable`; either way nothing of it was stored.
         """
-        if not self._thread.is_alive():
+        if self._closed:
             raise StoreUnavailable("the store is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put(_Job(work, future))
-        return await future
+        job = _Job(work, future)
+        self._jobs.put(job)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(lambda _: self._abandon(job))
+            raise
 
     async def close(self) -> None:
         """Finish the work that waits, then stop."""
+        self._closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -93,10 +103,11 @@ class Writer:
         try:
             events = self._transact(group)
             self.failing = None
-        except (DBAPIError, sqlite3.Error) as error:
+        except BaseException as error:  # noqa: BLE001  whatever it was, every caller gets an answer and the thread lives
             # No traceback: its locals and statements belong to the work.
-            self.failing = str(getattr(error, "orig", error))
-            log.error("store.unavailable", error=self.failing)  # noqa: TRY400
+            self.failing = _words(error)
+            with suppress(OSError):  # the log may be on the disk that is full
+                log.error("store.unavailable", error=self.failing)  # noqa: TRY400
             self._disconnect()
             for job in group:
                 job.result, job.error = None, StoreUnavailable("the store could not commit")
@@ -117,14 +128,16 @@ class Writer:
 
     def _answer(self, group: list[_Job], events: Sequence[Event]) -> None:
         for job in group:
-            if job.future.done():  # its caller has gone; the work is done all the same
-                continue
             if job.error is not None:
                 job.future.set_exception(job.error)
             else:
                 job.future.set_result(job.result)
         if events:
             self._publish(events)
+
+    def _abandon(self, job: _Job) -> None:
+        for message_id in job.begun:
+            self._gate.abandon(message_id)
 
     def _connect(self) -> Connection:
         if self._connection is None:
@@ -143,10 +156,16 @@ def _do(job: _Job, transaction: Transaction) -> None:
     transaction.connection.exec_driver_sql("SAVEPOINT job")
     try:
         job.result = job.work(transaction)
-    except Exception as error:
-        if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
-            raise  # the store failed, not this work
-        job.error = error
+        job.begun = transaction.begun[mark[1] :]
+    except Exception as error:  # noqa: BLE001  it is its caller's
+        # Where the store itself failed, SQLite has ended the transaction: then this fails too, and with it the group.
         transaction.connection.exec_driver_sql("ROLLBACK TO job")
         transaction.roll_back(mark)
+        job.error = StoreUnavailable(_words(error)) if isinstance(error, OperationalError) else error
     transaction.connection.exec_driver_sql("RELEASE job")
+
+
+def _words(error: BaseException) -> str:
+    """Say what failed without the values of the work: SQLite's words, else the kind of fault."""
+    cause = getattr(error, "orig", error)
+    return str(cause) if isinstance(cause, sqlite3.Error) else type(cause).__name__

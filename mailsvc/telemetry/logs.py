@@ -28,6 +28,7 @@ def configure(level: str) -> None:
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _name_error,
         mask,
     ]
     render = structlog.stdlib.ProcessorFormatter(
@@ -52,6 +53,13 @@ def configure(level: str) -> None:
 def mask(_logger: object, _method: str, line: EventDict) -> EventDict:
     """Mask addresses, and whatever looks like a login code, in the values of a line."""
     return {name: _masked(value) for name, value in line.items()}
+
+
+def _name_error(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Put the type of an error in place of the error: its text and its traceback may hold a caller's values."""
+    if error := line.pop("exc_info", None):
+        line["error"] = error[0].__name__ if isinstance(error, tuple) and error[0] else "unknown"
+    return line
 
 
 def log_events(events: Sequence[Event]) -> None:

@@ -1,15 +1,17 @@
 """Connections kept for the next mail."""
 
 import asyncio
+import socket
 
 import pytest
 
+from mailsvc.delivery.connection import Connection
 from mailsvc.delivery.pool import Pool
 from mailsvc.delivery.session import Ended, Kind
 from mailsvc.domain.reply import Stage
 from tests.support.smtp import Gatekeeper, deadlines, endpoint, envelope, on_both_loops
 from tests.support.smtp_peer import SmtpPeer
-from tests.support.smtp_script import CLOSE, HANG, RESET, Act, Then, by_connection, in_turn, say
+from tests.support.smtp_script import CLOSE, HANG, RESET, Act, Then, by_connection, drip, in_turn, say
 
 OK = say("250 2.0.0 Ok")
 
@@ -29,6 +31,42 @@ async def test_second_mail_goes_over_the_first_ones_connection() -> None:
     assert [line.split()[0] for line in peer.lines] == [b"EHLO", *[b"MAIL", b"RCPT", b"DATA"] * 2, b"QUIT"]
     assert [first.reused, second.reused] == [False, True]
     assert [name for name, _ in second.seconds] == ["transfer"]
+
+
+@on_both_loops
+async def test_connection_has_no_delay_and_the_chosen_source() -> None:
+    """Small segments leave at once, from the local address that was asked for."""
+    async with SmtpPeer() as peer:
+        to = endpoint(peer, source="127.0.0.2")
+        connection = await Connection.open(to, gate=Gatekeeper(), by=deadlines().before_dot)
+        sock = connection._wire._open_transport.get_extra_info("socket")
+        no_delay = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        connection.close()
+        await connection.closed
+    assert no_delay
+    assert peer.clients == ["127.0.0.2"]
+
+
+@on_both_loops
+async def test_server_talking_on_after_the_mail_is_cut_off() -> None:
+    """Replies without an end behind a 250 leave the mail accepted and the connection closed."""
+    pool = Pool()
+    async with SmtpPeer(script={"dot": Act(sends=b"250 2.0.0 Ok\r\n", forever=True, stores=True)}) as peer:
+        ended = await _deliver(pool, peer)
+        await peer.until(lambda peer: not peer._tasks)
+        await pool.close()
+    assert (ended.kind, len(peer.stored)) == (Kind.ACCEPTED, 1)
+
+
+@on_both_loops
+async def test_idle_server_speaking_out_of_turn_is_cut_off_at_once() -> None:
+    """A word that nobody asked for ends an idle connection without waiting for its time."""
+    pool = Pool()
+    async with SmtpPeer(script={"dot": drip("250 Ok\n421 4.4.2 bye", 0.01)}) as peer:
+        ended = await _deliver(pool, peer)
+        await peer.until(lambda peer: not peer._tasks)
+        await pool.close()
+    assert ended.kind is Kind.ACCEPTED
 
 
 @pytest.mark.parametrize("capabilities", [("PIPELINING",), ()], ids=["pipelined", "one by one"])
@@ -107,13 +145,25 @@ async def test_ambiguous_end_on_a_reused_connection_is_not_repeated() -> None:
 
 async def test_idle_connection_is_left_with_quit_when_its_time_is_over() -> None:
     """An idle connection ends politely, and the next mail opens a new one."""
-    pool = Pool(idle=0.1)
+    pool = Pool()
     async with SmtpPeer() as peer:
-        await _deliver(pool, peer)
+        to = endpoint(peer, idle=0.1)
+        await pool.deliver(to, envelope(), gate=Gatekeeper(), deadlines=deadlines())
         await peer.until(lambda peer: b"QUIT" in peer.lines)
-        await _deliver(pool, peer)
+        await pool.deliver(to, envelope(), gate=Gatekeeper(), deadlines=deadlines())
         await pool.close()
     assert peer.connections == 2
+
+
+async def test_worn_connection_is_left_with_quit() -> None:
+    """After as many mails as one connection may carry the next mail opens a new one."""
+    pool = Pool()
+    async with SmtpPeer() as peer:
+        to = endpoint(peer, mails=2)
+        for _ in range(5):
+            await pool.deliver(to, envelope(), gate=Gatekeeper(), deadlines=deadlines())
+        await pool.close()
+    assert (peer.connections, len(peer.stored)) == (3, 5)
 
 
 async def test_connections_to_one_endpoint_never_exceed_the_limit() -> None:

@@ -7,7 +7,7 @@ import pytest
 from mailsvc.delivery.connection import Connection
 from mailsvc.delivery.session import Deadlines, Kind, SessionError, Timeouts
 from mailsvc.domain.reply import Stage
-from tests.support.smtp import QUICK, Gatekeeper, attempt, deadlines, endpoint, envelope, on_both_loops
+from tests.support.smtp import Gatekeeper, attempt, deadlines, endpoint, envelope, on_both_loops
 from tests.support.smtp_peer import SmtpPeer
 from tests.support.smtp_script import DEAF, HANG, say
 
@@ -40,13 +40,6 @@ async def test_mail_taken_whole_is_waited_for_beyond_the_guard() -> None:
         ended = await connection.transact(envelope(), gate=Gatekeeper(), deadlines=limits)
         connection.close()
         await connection.closed
-    assert ended.kind is Kind.ACCEPTED
-
-
-async def test_reply_to_the_dot_is_awaited_for_the_least_time_after_the_deadline() -> None:
-    """A deadline that is nearly over still leaves the dot its least wait."""
-    async with SmtpPeer(script={"dot": say("250 2.0.0 Ok", after=0.3)}) as peer:
-        ended = await attempt(endpoint(peer, timeouts=Timeouts(dot=5.0)))
     assert ended.kind is Kind.ACCEPTED
 
 
@@ -140,9 +133,8 @@ async def test_open_under_a_budget_that_is_over_fails_at_once() -> None:
     assert caught.value.ended.kind is Kind.FAILED
 
 
-def test_attempt_and_wait_at_the_dot_fit_into_a_code_life() -> None:
-    """Phases are shorter than the attempt, and attempt and dot together shorter than a code's life."""
+def test_attempt_fits_into_a_code_life() -> None:
+    """Phases are shorter than the attempt, and the attempt shorter than a code's life."""
     timeouts = Timeouts()
     assert timeouts.connect + timeouts.reply < timeouts.attempt
-    assert timeouts.total < 300
-    assert QUICK.total < 10
+    assert timeouts.attempt < 300

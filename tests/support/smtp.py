@@ -22,7 +22,9 @@ from tests.support.smtp_peer import SmtpPeer
 HOST = "peer.example"
 DATA = b"From: <no-reply@mail.example.jp>\r\nSubject: test\r\n\r\n.one dot\r\n..two\r\n\r\n.\r\nend\r\n"
 #: Short enough to wait for, long enough for a busy machine.
-QUICK = Timeouts(connect=1.0, reply=0.4, attempt=4.0, dot=0.4)
+QUICK = Timeouts(connect=1.0, reply=0.4, attempt=4.0)
+#: Seconds after the beginning of an attempt that the reply to the dot is awaited in these tests.
+DOT = 2.0
 
 
 def on_both_loops(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -79,7 +81,7 @@ def endpoint(peer: SmtpPeer, **changes: Any) -> Endpoint:
 def deadlines(timeouts: Timeouts = QUICK, *, life: float = 30.0) -> Deadlines:
     """Return deadlines of an attempt that begins now and waits at the dot no longer than it must."""
     now = asyncio.get_running_loop().time()
-    return Deadlines.begin(timeouts, now=now, hand_over_by=now + life, answer_by=now)
+    return Deadlines.begin(timeouts, now=now, hand_over_by=now + life, answer_by=now + DOT)
 
 
 async def attempt(to: Endpoint, mail: Envelope | None = None, gate: Gatekeeper | None = None) -> Ended:

@@ -58,7 +58,7 @@ class SmtpPeer:
     receive_buffer: int | None = None  #: SO_RCVBUF, to close the window early
     ip: str = "127.0.0.1"
     port: int = 0  #: 0: any; known after the start
-    connections: int = 0
+    clients: list[str] = field(default_factory=list)  #: the client's address, per connection
     commands: list[Command] = field(default_factory=list)
     mails: list[Mail] = field(default_factory=list)  #: every mail whose dot came, stored or not
     _server: asyncio.Server | None = None
@@ -84,6 +84,11 @@ class SmtpPeer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
+    def connections(self) -> int:
+        """How many connections were made."""
+        return len(self.clients)
+
+    @property
     def stored(self) -> list[Mail]:
         """The mails it took."""
         return [mail for mail in self.mails if mail.stored]
@@ -103,7 +108,7 @@ class SmtpPeer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        self.connections += 1
+        self.clients.append(writer.get_extra_info("peername")[0])
         session = Session(self.connections, tls=self.implicit)
         try:
             await _Dialogue(self, session, reader, writer).run()

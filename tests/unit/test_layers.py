@@ -25,7 +25,7 @@ MACHINE_PATHS = re.compile(r"(?<![\w./-])/(?:work|root|opt)/|\bpy" + r"env\b")
 
 def test_imports_follow_the_layers() -> None:
     """No room imports a room above it or beside it."""
-    command = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+    command = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
     result = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 

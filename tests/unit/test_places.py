@@ -7,8 +7,12 @@ import pytest
 from mailsvc.delivery.places import Places
 
 
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
 async def _use(places: Places, deadline: float, order: list[float], held: asyncio.Event) -> None:
-    async with places.at(deadline):
+    async with places.at(_now() + 100 + deadline):
         order.append(deadline)
         await held.wait()
 
@@ -33,7 +37,7 @@ async def test_never_more_are_inside_than_the_limit() -> None:
 
     async def use(deadline: float) -> None:
         nonlocal inside, most
-        async with places.at(deadline):
+        async with places.at(_now() + 100 + deadline):
             inside += 1
             most = max(most, inside)
             await asyncio.sleep(0)
@@ -61,3 +65,40 @@ async def test_place_of_somebody_who_left_goes_to_the_next(*, given_first: bool)
     await asyncio.wait_for(_use(places, 3.0, order, held), 1)
     assert order[-1] == 3.0
     assert places.idle
+
+
+async def test_nobody_waits_beyond_the_deadline() -> None:
+    """Who gets no place in time is told so, and takes none later."""
+    places, held = Places(1), asyncio.Event()
+    holder = asyncio.create_task(_use(places, 1.0, [], held))
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError):
+        async with places.at(_now() + 0.02):
+            pass
+    held.set()
+    await holder
+    assert places.idle
+
+
+async def test_wait_is_predicted_also_while_every_holder_hangs() -> None:
+    """With nobody waiting it is zero; where nothing moves it is the time since a place was last given."""
+    places, held = Places(1), asyncio.Event()
+    assert places.predicted_wait() == 0.0
+    tasks = [asyncio.create_task(_use(places, 1.0, [], held)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    assert places.predicted_wait() >= 0.05
+    held.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_widening_serves_those_who_wait() -> None:
+    """A place that is added is given at once, up to the limit."""
+    places, order, held = Places(1), [], asyncio.Event()
+    tasks = [asyncio.create_task(_use(places, float(n), order, held)) for n in range(4)]
+    await asyncio.sleep(0)
+    places.widen(2)
+    places.widen(2)
+    await asyncio.sleep(0)
+    assert order == [0.0, 1.0]
+    held.set()
+    await asyncio.gather(*tasks)

@@ -60,6 +60,12 @@ def upgrade() -> None:
         batch_op.create_index("challenges_by_age", ["at"], unique=False)
 
     op.create_table(
+        "domains",
+        sa.Column("domain", sa.String(), nullable=False),
+        sa.Column("took_mail_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("domain"),
+    )
+    op.create_table(
         "events",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(), nullable=False),

@@ -1,0 +1,142 @@
+"""Destinations: the receiving sites, how many sessions each gets, and when one asks us to slow down.
+
+A destination is the registrable domain of a mail exchanger: thousands of domains may share one. What one of them does
+to us never slows the others. Kept in memory: a restart begins anew.
+"""
+
+import time
+import tomllib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from publicsuffixlist import PublicSuffixList
+
+from mailsvc.delivery.places import Places
+
+#: A destination that says "slow down" gets no new session for so long, doubled while it goes on (seconds).
+BACK_OFF_MIN = 3.0
+BACK_OFF_MAX = 60.0
+#: An unknown destination begins with so many sessions; each that ends well allows one more, up to its profile.
+FIRST = 4
+#: After it asked us to slow down it takes so many that end well for one more.
+RECOVERY = 10
+#: Destinations remembered at most; idle ones are forgotten first.
+SIZE = 10_000
+
+_OWN = Path(__file__).with_name("profiles.toml")
+
+
+class ProfileError(ValueError):
+    """The profiles cannot be used; one line naming file and fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a destination wants to be treated."""
+
+    name: str
+    sites: tuple[str, ...]  #: registrable domains of mail exchangers
+    connections: int  #: sessions at one time
+    mails: int  #: mails over one connection
+    idle: float  #: seconds an idle connection is kept
+
+
+class Destination:
+    """One receiving site."""
+
+    def __init__(self, name: str, profile: Profile) -> None:
+        self.name = name
+        self.profile = profile
+        self.places = Places(min(FIRST, profile.connections))
+        self._not_before = 0.0
+        self._back_off = 0.0
+        self._well = 0
+
+    def wait(self) -> float:
+        """Return the seconds until a new session is welcome."""
+        return max(0.0, self._not_before - time.monotonic())
+
+    def slow_down(self) -> None:
+        """Note that it asked for less: wait, and come with half as many sessions."""
+        if self.wait() == 0.0:  # the others that were under way heard the same: one step
+            self._back_off = min(max(self._back_off * 2, BACK_OFF_MIN), BACK_OFF_MAX)
+            self._not_before = time.monotonic() + self._back_off
+            self.narrow()
+        self._well = 0
+
+    def narrow(self) -> None:
+        """Come with half as many sessions: it asked for less, or they lead nowhere."""
+        self.places.limit = max(1, self.places.limit // 2)
+
+    def went_well(self) -> None:
+        """Note a session that ended well: come with one more."""
+        self._well += 1
+        if self._back_off and self._well < RECOVERY:
+            return
+        self._well, self._back_off = 0, 0.0
+        self.places.widen(self.profile.connections)
+
+
+class Destinations:
+    """All destinations, by the mail exchanger."""
+
+    def __init__(self, profiles: Sequence[Profile]) -> None:
+        """Take profiles; the last one is the default."""
+        self._profiles = {site: profile for profile in reversed(profiles) for site in profile.sites}
+        self._default = profiles[-1]
+        self._known: OrderedDict[str, Destination] = OrderedDict()
+
+    def of(self, host: str) -> Destination:
+        """Return the destination of a mail exchanger's name."""
+        site = _suffixes().privatesuffix(host.lower()) or host.lower()
+        known = self._known.get(site)
+        if known is None:
+            profile = self._profiles.get(site, self._default)
+            known = self._known[site] = Destination(site, profile)
+            self._forget()
+        self._known.move_to_end(site)
+        return known
+
+    def _forget(self) -> None:
+        for site in list(self._known)[: max(0, len(self._known) - SIZE)]:
+            if self._known[site].places.idle:
+                del self._known[site]
+
+
+def load_profiles(own: Path | None = None) -> list[Profile]:
+    """Return the profiles, a company's own in front, the default last; raise `ProfileError`."""
+    files = [file for file in (own, _OWN) if file is not None]
+    documents = [(file, _read(file)) for file in files]
+    found = [_profile(file, entry) for file, document in documents for entry in document.get("profile", ())]
+    defaults = [
+        _profile(file, {"name": "default", "sites": [], **document["default"]})
+        for file, document in documents
+        if "default" in document
+    ]
+    return [*found, defaults[0]]
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProfileError(f"{file}: {error}") from None
+
+
+def _profile(file: Path, entry: dict[str, Any]) -> Profile:
+    names = {field.name for field in fields(Profile)}
+    if entry.keys() != names:
+        raise ProfileError(f"{file}: profile {entry.get('name', '?')} must have {', '.join(sorted(names))}")
+    numbers = ("connections", "mails", "idle")
+    if any(not isinstance(entry[name], int | float) or entry[name] < 1 for name in numbers):
+        raise ProfileError(f"{file}: profile {entry['name']}: {', '.join(numbers)} must be numbers from 1")
+    return Profile(**entry | {"sites": tuple(entry["sites"])})

@@ -1,0 +1,85 @@
+"""Route ``smtp://``: one server takes all mail.
+
+Its addresses are tried in turn when one does not get as far as the mail. Names are resolved once per round.
+"""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import replace
+
+from mailsvc.delivery.envelope import Envelope
+from mailsvc.delivery.handed import Handed, Round, failed
+from mailsvc.delivery.places import Places
+from mailsvc.delivery.pool import Pool
+from mailsvc.delivery.session import Endpoint
+from mailsvc.delivery.sessions import Sessions
+from mailsvc.delivery.smtp_client import Credentials
+from mailsvc.delivery.tls import TlsPolicy
+from mailsvc.domain.reply import Stage
+
+#: Sessions with a relay at one time.
+SESSIONS = 20
+
+
+class RelayRoute:
+    """Hands mails to one SMTP server, over pooled connections."""
+
+    relays = True
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        helo: str,
+        tls: TlsPolicy,
+        credentials: Credentials | None = None,
+        trust: ssl.SSLContext | None = None,
+        sessions: int = SESSIONS,
+    ) -> None:
+        self._endpoint = Endpoint(host=host, ip="", port=port, helo=helo, tls=tls, trust=trust, credentials=credentials)
+        self._places = Places(sessions)
+        self._pool = Pool(limit=sessions)
+        self._sessions = Sessions(self._pool)
+
+    def predicted_wait(self) -> float:
+        """Return the seconds that a mail taken now would wait for a session."""
+        return self._places.predicted_wait()
+
+    async def close(self) -> None:
+        """Say QUIT on idle connections."""
+        await self._pool.close()
+
+    async def hand_over(self, envelope: Envelope, turn: Round) -> list[Handed]:
+        """Offer the mail to the server, at its next address when one gets nowhere."""
+        host = self._endpoint.host
+        begun = asyncio.get_running_loop().time()
+        try:
+            async with self._places.at(turn.hand_over_by):
+                return await self._round(envelope, turn)
+        except TimeoutError:
+            return [failed(Stage.CONNECT, f"{host} had no free session in time", begun=begun, host=host)]
+        except OSError as error:
+            text = f"cannot resolve {host}: {error.args[-1] if error.args else 'no answer'}"
+            return [failed(Stage.DNS, text, begun=begun, host=host)]
+
+    async def _round(self, envelope: Envelope, turn: Round) -> list[Handed]:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        addresses = await self._resolve(turn.hand_over_by)
+        dns = loop.time() - begun
+        made: list[Handed] = []
+        for ip in addresses:
+            made += await self._sessions.offer(replace(self._endpoint, ip=ip), envelope, turn)
+            if not made[-1].round_goes_on:
+                break
+        return [replace(made[0], dns=dns), *made[1:]]
+
+    async def _resolve(self, by: float) -> list[str]:
+        """Return the server's addresses, IPv4 first (DESIGN 4)."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout_at(by):
+            found = await loop.getaddrinfo(self._endpoint.host, self._endpoint.port, type=socket.SOCK_STREAM)
+        found.sort(key=lambda info: info[0] != socket.AF_INET)
+        return list(dict.fromkeys(str(info[4][0]) for info in found))

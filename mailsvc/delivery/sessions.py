@@ -1,0 +1,54 @@
+"""One host's turn in a round: a session, and the second forms that a first one can ask for.
+
+A broken offer of TLS is followed once in clear where TLS was only opportunistic; a quoted carrier address that is
+refused for its form is offered raw (nobody has shown that docomo takes the quoted one). Never goes to another host.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from mailsvc.delivery.envelope import Envelope
+from mailsvc.delivery.handed import Handed, Round
+from mailsvc.delivery.pool import Pool
+from mailsvc.delivery.session import Ended, Endpoint, Kind
+from mailsvc.delivery.tls import TlsPolicy
+from mailsvc.domain.address import parse
+from mailsvc.domain.reply import Stage
+
+#: RFC 5321 4.2.3: syntax errors, and "mailbox name not allowed", which is said of the form too.
+_FORM_REFUSED = frozenset({500, 501, 553})
+
+
+class Sessions:
+    """Runs sessions over a pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def offer(self, endpoint: Endpoint, envelope: Envelope, turn: Round) -> list[Handed]:
+        """Offer a mail to one host; return the end of each session, one at least."""
+        made = [await self._session(endpoint, envelope, turn)]
+        if made[-1].ended.clear_next:
+            endpoint = replace(endpoint, tls=TlsPolicy.NONE)
+            made.append(await self._session(endpoint, envelope, turn))
+        raw = raw_form(envelope.forward_path)
+        if raw is not None and _form_refused(made[-1].ended):
+            made.append(await self._session(endpoint, replace(envelope, forward_path=raw), turn))
+        return made
+
+    async def _session(self, endpoint: Endpoint, envelope: Envelope, turn: Round) -> Handed:
+        begun = asyncio.get_running_loop().time()
+        deadlines = turn.deadlines(endpoint.timeouts, begun)
+        ended = await self._pool.deliver(endpoint, envelope, gate=turn.gate, deadlines=deadlines)
+        return Handed(ended=ended, begun=begun, host=endpoint.host, ip=endpoint.ip)
+
+
+def raw_form(forward_path: str) -> str | None:
+    """Return the unquoted form of an address that is sent quoted, None for any other."""
+    address = parse(forward_path)
+    return None if address.conforming else f"{address.local}@{address.domain}"
+
+
+def _form_refused(ended: Ended) -> bool:
+    code = ended.reply.code if ended.reply else None
+    return ended.kind is Kind.REFUSED and ended.stage is Stage.RCPT and code in _FORM_REFUSED

@@ -1,0 +1,48 @@
+"""The ways out that the settings name."""
+
+from mailsvc.clock import Clock
+from mailsvc.delivery.destinations import Destinations, ProfileError, load_profiles
+from mailsvc.delivery.domains import StoredDomains
+from mailsvc.delivery.mx import MxRoute
+from mailsvc.delivery.relay import RelayRoute
+from mailsvc.delivery.routes import CaptureRoute, Route
+from mailsvc.delivery.smtp_client import Credentials
+from mailsvc.delivery.tls import TlsPolicy
+from mailsvc.dns import MailHosts, Resolver
+from mailsvc.domain.secret import Secret
+from mailsvc.service.failure import StartError
+from mailsvc.settings import Route as RouteSetting
+from mailsvc.settings import RouteKind, RouteTls, Settings
+from mailsvc.store import Store
+
+_TLS = {
+    RouteTls.NONE: TlsPolicy.NONE,
+    RouteTls.STARTTLS: TlsPolicy.REQUIRED,
+    RouteTls.IMPLICIT: TlsPolicy.IMPLICIT,
+}
+
+
+def make_route(route: RouteSetting, settings: Settings, store: Store, clock: Clock) -> Route:
+    """Return the way out that a setting names."""
+    if route.kind is RouteKind.CAPTURE:
+        return CaptureRoute(settings.data_dir / "capture")
+    if route.kind is RouteKind.MX:
+        return _mx_route(settings, store, clock)
+    credentials = Credentials(Secret(route.user), route.password) if route.user and route.password else None
+    return RelayRoute(route.host, route.port, helo=settings.helo, tls=_TLS[route.tls], credentials=credentials)
+
+
+def _mx_route(settings: Settings, store: Store, clock: Clock) -> MxRoute:
+    try:
+        profiles = load_profiles(settings.profiles)
+    except ProfileError as error:
+        raise StartError(str(error)) from None
+    return MxRoute(
+        hosts=MailHosts(Resolver(settings.dns or ()).ask),
+        destinations=Destinations(profiles),
+        known=StoredDomains(store, clock),
+        helo=settings.helo,
+        port=settings.mx_port,
+        allow_private=settings.allow_private_mx,
+        sources=settings.source_addresses,
+    )

@@ -1,0 +1,150 @@
+"""What an attempt's end does to its message: every combination, against expectations written on their own."""
+
+import itertools
+
+import pytest
+
+from mailsvc.domain.event import EventType
+from mailsvc.domain.message import MessageState, Revocation
+from mailsvc.domain.outcome import Category, Permanence
+from mailsvc.domain.settlement import Settlement, expire, settle
+from tests.support.domain import NOW, attempt, message
+
+REVOKED = [None, Revocation.SUPERSEDED, Revocation.CANCELLED]
+#: Seconds of life left when the attempt ended: far from, at and around each limit of 20, 30, 35 and 60 s.
+LEFT = [290.0, 61.0, 60.5, 60.0, 59.5, 36.0, 35.5, 35.0, 34.5, 30.5, 30.0, 29.5, 20.0, 1.0, 0.0, -5.0]
+#: What is left of a code decides: a repeat of an ambiguous one, a repeat at once, a retry.
+REPEATED = {290.0, 61.0, 60.5}
+AT_ONCE = REPEATED | {60.0, 59.5, 36.0, 35.5, 35.0, 34.5, 30.5, 30.0}
+LATER = REPEATED | {60.0, 59.5, 36.0, 35.5}
+#: How a queued message goes on that nothing revokes: (life that is enough, how many ambiguous before are too many).
+ENOUGH = {
+    Permanence.AMBIGUOUS: REPEATED,
+    Permanence.STOPPED: AT_ONCE,
+    Permanence.TRANSIENT: LATER,
+    Permanence.DELIVERED: set(),
+    Permanence.PERMANENT: set(),
+}
+ENDS = {
+    Permanence.DELIVERED: "sent",
+    Permanence.PERMANENT: "failed",
+    Permanence.AMBIGUOUS: "unknown",
+    Permanence.STOPPED: "expired",
+    Permanence.TRANSIENT: "expired",
+}
+WALK = list(itertools.product(Permanence, REVOKED, LEFT, [0, 1, 2], [False, True]))
+
+
+def _settle(
+    permanence: Permanence, left: float, *, state: MessageState = MessageState.QUEUED, is_code: bool = True,
+    revoked: Revocation | None = None, ambiguous: int = 0, at_risk: bool = False,
+) -> Settlement:  # fmt: skip
+    row = message(
+        accepted_at=NOW + left - 300, expires_at=NOW + left, is_code=is_code, state=state, revoked=revoked,
+        ambiguous=ambiguous, at_risk=at_risk,
+    )  # fmt: skip
+    return settle(row, [attempt(permanence)], now=NOW, jitter=0.5)
+
+
+@pytest.mark.parametrize("state", [state for state in MessageState if state.final])
+def test_final_message_never_changes(state: MessageState) -> None:
+    """A message that has ended is not touched by any attempt, at any time."""
+    for permanence, revoked, left, ambiguous, at_risk in WALK:
+        settled = _settle(permanence, left, state=state, revoked=revoked, ambiguous=ambiguous, at_risk=at_risk)
+        assert settled == Settlement(None, None, ())
+
+
+@pytest.mark.parametrize("permanence", Permanence)
+def test_queued_message_goes_on_or_ends(permanence: Permanence) -> None:
+    """A queued message either has a next try and one event, or ends in the state that its case asks for."""
+    for case in (case for case in WALK if case[0] is permanence):
+        _, revoked, left, ambiguous, at_risk = case
+        settled = _settle(permanence, left, revoked=revoked, ambiguous=ambiguous, at_risk=at_risk)
+        goes_on = revoked is None and left in ENOUGH[permanence]
+        if permanence is Permanence.AMBIGUOUS and ambiguous:
+            goes_on = False
+        if goes_on:
+            assert settled.outcome is None, case
+            assert settled.events == (EventType.MESSAGE_DEFERRED,), case
+            _check_next(permanence, left, settled.next_attempt_at)
+        else:
+            _check_end(case, settled)
+
+
+def _check_next(permanence: Permanence, left: float, at: float | None) -> None:
+    assert at is not None
+    if permanence is Permanence.TRANSIENT:
+        assert NOW + 2 <= at <= NOW + max(left - 35, 2)
+    else:
+        assert at == NOW
+
+
+def _check_end(case: tuple[Permanence, Revocation | None, float, int, bool], settled: Settlement) -> None:
+    permanence, revoked, _, _, at_risk = case
+    overruled = revoked and permanence not in (Permanence.DELIVERED, Permanence.AMBIGUOUS)
+    state = revoked.value if revoked and overruled else ENDS[permanence]
+    assert settled.outcome is not None, case
+    assert settled.next_attempt_at is None, case
+    assert settled.outcome.state == state, case
+    assert settled.outcome.at == NOW
+    warned = ["message.at_risk"] if state == "expired" and not at_risk else []
+    assert list(settled.events) == [*warned, f"message.{state}"], case
+
+
+@pytest.mark.parametrize(
+    ("permanence", "revoked", "category", "cause"),
+    [
+        (Permanence.DELIVERED, None, Category.DELIVERED, None),
+        (Permanence.DELIVERED, Revocation.SUPERSEDED, Category.DELIVERED, None),
+        (Permanence.PERMANENT, None, Category.REMOTE_TEMPORARY, None),
+        (Permanence.PERMANENT, Revocation.CANCELLED, None, None),
+        (Permanence.AMBIGUOUS, None, None, None),
+        (Permanence.TRANSIENT, Revocation.SUPERSEDED, None, None),
+        (Permanence.TRANSIENT, None, Category.EXPIRED, Category.REMOTE_TEMPORARY),
+        (Permanence.STOPPED, None, Category.EXPIRED, None),
+    ],
+)
+def test_outcome_has_category_and_cause(
+    permanence: Permanence, revoked: Revocation | None, category: Category | None, cause: Category | None
+) -> None:
+    """Sent and failed carry what the attempt says, expired its cause; superseded, cancelled and unknown nothing."""
+    outcome = _settle(permanence, 1.0, revoked=revoked).outcome
+    assert outcome is not None
+    assert (outcome.category, outcome.cause) == (category, cause)
+
+
+def test_outcome_keeps_the_last_words_and_the_relay() -> None:
+    """How a message ended carries the reply and whether it was a relay's."""
+    row = message()
+    tried = attempt(Permanence.DELIVERED, reply="250 2.0.0 queued", relayed=True)
+    outcome = settle(row, [tried], now=NOW, jitter=0.0).outcome
+    assert outcome is not None
+    assert (outcome.reply, outcome.relayed) == ("250 2.0.0 queued", True)
+
+
+@pytest.mark.parametrize(
+    ("ends", "cause"),
+    [
+        ([], None),
+        ([Permanence.STOPPED], None),
+        ([Permanence.TRANSIENT], Category.GREYLISTED),
+        ([Permanence.TRANSIENT, Permanence.STOPPED], Category.GREYLISTED),
+        ([Permanence.TRANSIENT, Permanence.STOPPED, Permanence.STOPPED], Category.GREYLISTED),
+        ([Permanence.STOPPED, Permanence.AMBIGUOUS], Category.GREYLISTED),
+    ],
+)
+def test_expired_message_names_what_its_last_real_attempt_met(ends: list[Permanence], cause: Category | None) -> None:
+    """A try that our own gate stopped says nothing: the cause is that of the attempt before."""
+    tries = [
+        attempt(end, category=Category.UNKNOWN if end is Permanence.STOPPED else Category.GREYLISTED) for end in ends
+    ]
+    outcome = expire(tries, now=NOW).outcome
+    assert outcome is not None
+    assert (outcome.state, outcome.category, outcome.cause) == (MessageState.EXPIRED, Category.EXPIRED, cause)
+
+
+@pytest.mark.parametrize("permanence", [Permanence.TRANSIENT, Permanence.STOPPED])
+def test_notice_goes_on_to_its_last_seconds(permanence: Permanence) -> None:
+    """A notice has no guard: while a try fits before its deadline there is one."""
+    assert _settle(permanence, 2.0, is_code=False).next_attempt_at is not None
+    assert _settle(permanence, -0.5, is_code=False).outcome is not None
