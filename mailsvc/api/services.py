@@ -14,7 +14,6 @@ from mailsvc.domain.rate import Limits
 from mailsvc.store import Store
 from mailsvc.templates import Template
 
-
 #: A code that would wait longer than this for its first attempt is not accepted (seconds).
 WAIT_MAX = 10.0
 

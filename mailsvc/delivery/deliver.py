@@ -50,10 +50,12 @@ class Delivery:
         finish: Finish,
         signers: Executor,
         route: Route,
+        fallback: Route | None,
         bounce_domain: str,
     ) -> None:
         """``signers`` runs ``finish``: RSA takes longer than the event loop should wait."""
-        self.route = route
+        self._route = route
+        self._fallback = fallback
         self._store = store
         self._clock = clock
         self._finish = finish
@@ -65,19 +67,20 @@ class Delivery:
 
         ``due`` is the instant at which the round could have begun.
         """
-        made = await self._round(message)
-        attempts = self._attempts(message, made, waited=self._clock.now() - due)
+        fallback = self._fallback if message.by_fallback else None
+        made = await self._round(message, fallback or self._route)
+        attempts = self._attempts(message, made, waited=self._clock.now() - due, by=fallback or self._route)
         concluded = await self._record(message.id, attempts)
         self._store.gate.leave(message.id)
         return concluded
 
-    async def _round(self, message: Message) -> list[Handed]:
+    async def _round(self, message: Message, route: Route) -> list[Handed]:
         asked: set[Stage] = set()
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
             data = await loop.run_in_executor(self._signers, self._finish, message)
-            return await self.route.hand_over(self._envelope(message, data), self._turn(message, asked))
+            return await route.hand_over(self._envelope(message, data, route), self._turn(message, asked))
         except MailRefused as error:
             return [failed(Stage.CONNECT, str(error), begun=begun, verdict=UNSENDABLE)]
         except Exception as error:  # noqa: BLE001  whatever failed, the message must not be lost
@@ -86,7 +89,7 @@ class Delivery:
             verdict = AMBIGUOUS if Stage.DOT in asked else NETWORK_ERROR
             return [failed(Stage.CONNECT, f"the service failed: {type(error).__name__}", begun=begun, verdict=verdict)]
 
-    def _attempts(self, message: Message, made: Sequence[Handed], waited: float) -> list[Attempt]:
+    def _attempts(self, message: Message, made: Sequence[Handed], *, waited: float, by: Route) -> list[Attempt]:
         """Return the sessions of a round as attempts; the first one waited, each ends where the next one begins."""
         loop_time = asyncio.get_running_loop().time()
         offset = self._clock.now() - loop_time
@@ -98,19 +101,20 @@ class Delivery:
                 at=handed.begun + offset,
                 ended_at=end + offset,
                 queue=max(0.0, waited - (loop_time - handed.begun)) if number == 1 else None,
-                relays=self.route.relays,
+                relays=by.relays,
+                fallback=by is self._fallback,
             )
             for number, (handed, end) in enumerate(zip(made, ends, strict=True), 1)
         ]
 
-    def _envelope(self, message: Message, data: bytes) -> Envelope:
+    def _envelope(self, message: Message, data: bytes, route: Route) -> Envelope:
         life = message.hand_over_by - self._clock.now()
         return Envelope(
             reverse_path=return_path(message.tag, self._bounce_domain),
             forward_path=message.to,
             data=data,
             envid=message.id,
-            notify=_NOTIFY_RELAY if self.route.relays else "FAILURE,DELAY",
+            notify=_NOTIFY_RELAY if route.relays else "FAILURE,DELAY",
             deliver_by=life if message.is_code else None,
         )
 
@@ -140,14 +144,22 @@ class Delivery:
     async def _record(self, message_id: str, attempts: Sequence[Attempt]) -> Message:
         while True:
             now = self._clock.now()
-            conclude = partial(lifecycle.conclude, message_id=message_id, made=attempts, now=now)
+            conclude = partial(
+                lifecycle.conclude,
+                message_id=message_id,
+                made=attempts,
+                now=now,
+                has_fallback=self._fallback is not None,
+            )
             try:
                 return await self._store.write(conclude)
             except StoreUnavailable:
                 await asyncio.sleep(RECORD_AGAIN)
 
 
-def _attempt(handed: Handed, *, number: int, at: float, ended_at: float, queue: float | None, relays: bool) -> Attempt:
+def _attempt(
+    handed: Handed, *, number: int, at: float, ended_at: float, queue: float | None, relays: bool, fallback: bool
+) -> Attempt:
     ended = handed.ended
     verdict = handed.verdict or _verdict(ended)
     times = [("queue", queue), ("dns", handed.dns), *ended.seconds]
@@ -167,6 +179,7 @@ def _attempt(handed: Handed, *, number: int, at: float, ended_at: float, queue: 
         tls=ended.tls,
         seconds=tuple((name, seconds) for name, seconds in times if seconds is not None),
         relayed=relays and ended.kind is Kind.ACCEPTED,
+        fallback=fallback,
     )
 
 

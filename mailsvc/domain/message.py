@@ -81,6 +81,7 @@ class Message:
     revoked: Revocation | None = None  #: set while an attempt past the dot gate is still in flight
     at_risk: bool = False  #: ``message.at_risk`` has been reported
     stay_with: str | None = None  #: address of the host that the next try goes to first
+    by_fallback: bool = False  #: the next try takes the second route, where there is one
     outcome: Outcome | None = None  #: None while queued
     used_at: float | None = None  #: when the auth system says the code was entered
 

@@ -90,6 +90,7 @@ class Attempt:
     tls: str | None = None  #: protocol version, None in clear
     seconds: tuple[tuple[str, float], ...] = ()  #: time in queue, dns, connect, tls, transfer
     relayed: bool = False  #: handed to a relay, not to the recipient's own site
+    fallback: bool = False  #: by the second route
 
     @property
     def ambiguous(self) -> bool:

@@ -1,10 +1,11 @@
 """When to try again: a pure function of the message's times (DESIGN 4, retry moments).
 
-Never decides whether a verdict is final (``settlement`` does) and knows nothing of hosts yet.
+Also which host and route the next try begins with. Never decides whether a verdict is final (``settlement`` does).
 """
 
 from collections.abc import Sequence
 
+from mailsvc.domain.hint import retry_hint
 from mailsvc.domain.message import Message
 from mailsvc.domain.outcome import Attempt, Permanence, Scope
 
@@ -19,18 +20,26 @@ LAST_TRY = 35.0
 RETRY_MIN_LIFE = 30.0
 #: Two tries are at least so far apart (seconds).
 MIN_GAP = 2.0
+#: A wait that the server named is made longer by this: its clock need not be ours (seconds).
+HINT_MARGIN = 1.0
+#: While the first route gets nowhere the second one is tried in turn with it, from so long after acceptance (seconds).
+FALLBACK_AFTER = 15.0
 #: Jitter lengthens the wait by at most this share: greylists count from the first try.
 JITTER_SHARE = 0.1
 
 
-def next_attempt_at(message: Message, now: float, jitter: float) -> float | None:
-    """Return the instant of the next try, None when none fits before the deadline.
+def next_attempt_at(message: Message, attempt: Attempt, now: float, jitter: float) -> float | None:
+    """Return the instant of the next try after one that ended now, None when none fits before the deadline.
 
-    ``jitter`` is a random number from 0 to 1.
+    A wait that the server asked for in its reply is obeyed when it fits. ``jitter`` is a random number from 0 to 1.
     """
     last = message.expires_at - (LAST_TRY if message.is_code else 0.0)
     if now >= last:
-        return None
+        # A try that began before the last moment may have used it up: one more, if it still makes sense.
+        return soon_at(message, now) if attempt.at < last else None
+    hint = retry_hint(attempt.reply or "")
+    if hint is not None and now + hint + HINT_MARGIN <= last:
+        return now + max(hint + HINT_MARGIN, MIN_GAP)
     wait = _next_moment(message, now) - now
     at = max(min(now + wait * (1.0 + JITTER_SHARE * jitter), last), now + MIN_GAP)
     return at if _life_left(message, at) else None
@@ -49,6 +58,29 @@ def stay_with(tries: Sequence[Attempt]) -> str | None:
         if attempt.scope is Scope.RECIPIENT and attempt.permanence is Permanence.TRANSIENT
     )
     return next(deferred, None)
+
+
+def by_fallback(message: Message, tries: Sequence[Attempt], now: float) -> bool:
+    """Whether the next try takes the second route, where there is one.
+
+    It does in turn with the first one once that has got nowhere for a while, and at once after a verdict on us or on
+    the mail; never after a verdict on the recipient or after a mail that may have arrived.
+    """
+    if not tries or any(attempt.ambiguous for attempt in tries):
+        return False
+    last = tries[-1]
+    if last.scope is Scope.RECIPIENT or last.permanence is Permanence.STOPPED:
+        return last.fallback
+    if last.permanence is Permanence.PERMANENT:
+        return True
+    return not last.fallback and now - message.accepted_at >= FALLBACK_AFTER
+
+
+def fallback_may_help(message: Message, tries: Sequence[Attempt], now: float) -> bool:
+    """Whether the second route is still to be tried after a permanent verdict: it was on us, or on the mail."""
+    last = tries[-1]
+    refused_us = last.permanence is Permanence.PERMANENT and last.scope is not Scope.RECIPIENT
+    return refused_us and not last.fallback and last.host is not None and by_fallback(message, tries, now)
 
 
 def _life_left(message: Message, at: float) -> bool:

@@ -29,9 +29,12 @@ class Settlement:
 
 
 def settle(  # noqa: PLR0911  one line per way an attempt can end
-    message: Message, tries: Sequence[Attempt], *, now: float, jitter: float
+    message: Message, tries: Sequence[Attempt], *, now: float, jitter: float, has_fallback: bool = False
 ) -> Settlement:
-    """Decide what follows from the last of a message's attempts; ``message`` is the row as it was before that."""
+    """Decide what follows from the last of a message's attempts; ``message`` is the row as it was before that.
+
+    ``has_fallback`` tells whether there is a second route.
+    """
     attempt = tries[-1]
     if message.state.final:
         return Settlement()
@@ -42,12 +45,14 @@ def settle(  # noqa: PLR0911  one line per way an attempt can end
             return _after_ambiguous(message, attempt, now)
         case _ if message.revoked:
             return _end(MessageState(message.revoked), attempt, now, None)
+        case Permanence.PERMANENT if has_fallback and retry.fallback_may_help(message, tries, now):
+            return _again(message, tries, now, retry.soon_at(message, now))
         case Permanence.PERMANENT:
             return _end(MessageState.FAILED, attempt, now, attempt.category)
         case Permanence.STOPPED:
             return _again(message, tries, now, retry.soon_at(message, now))
         case Permanence.TRANSIENT:
-            return _again(message, tries, now, retry.next_attempt_at(message, now, jitter))
+            return _again(message, tries, now, retry.next_attempt_at(message, attempt, now, jitter))
 
 
 def expire(tries: Sequence[Attempt], *, now: float) -> Settlement:

@@ -58,12 +58,17 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
             store.subscribe(subscriber)
         route = make_route(settings.route, settings, store, clock)
         stack.push_async_callback(route.close)
+        fallback = None
+        if settings.fallback_route:
+            fallback = make_route(settings.fallback_route, settings, store, clock)
+            stack.push_async_callback(fallback.close)
         delivery = Delivery(
             store=store,
             clock=clock,
             finish=finish,
             signers=stack.enter_context(ThreadPoolExecutor(SIGNERS, thread_name_prefix="signer")),
             route=route,
+            fallback=fallback,
             bounce_domain=settings.bounce_domain,
         )
         worker = await _start_delivery(stack, settings, store=store, clock=clock, delivery=delivery, metrics=metrics)

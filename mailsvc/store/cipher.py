@@ -47,7 +47,7 @@ class Cipher:
             raise CipherError(f"the code of {message_id} was sealed with a key that MAILSVC_SECRET_KEYS lacks")
         try:
             plain = cipher.decrypt(rest[:_NONCE_OCTETS], rest[_NONCE_OCTETS:], message_id.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # changed, or cut
             raise CipherError(f"the code of {message_id} does not open") from None
         return Secret(plain.decode())
 

@@ -10,11 +10,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, func, select
 
-from mailsvc.domain import settlement
+from mailsvc.domain import retry, settlement
 from mailsvc.domain.event import EventType
 from mailsvc.domain.message import Message, MessageState, Outcome, Revocation
 from mailsvc.domain.outcome import Attempt, Category
-from mailsvc.domain.retry import stay_with
 from mailsvc.domain.settlement import Settlement
 from mailsvc.store import messages
 from mailsvc.store.cipher import CipherError
@@ -53,13 +52,21 @@ def claim(tx: Transaction, message_id: str, now: float) -> Message | None:
         expire(tx, message, now)
         return None
     tries = messages.attempts_of(tx.connection, message_id)
-    claimed = replace(message, fence=message.fence + 1, next_attempt_at=None, stay_with=stay_with(tries))
+    claimed = replace(
+        message,
+        fence=message.fence + 1,
+        next_attempt_at=None,
+        stay_with=retry.stay_with(tries),
+        by_fallback=retry.by_fallback(message, tries, now),
+    )
     messages.change(tx, claimed, fence=claimed.fence, next_attempt_at=None)
     enter(tx, claimed)
     return claimed
 
 
-def conclude(tx: Transaction, message_id: str, made: Sequence[Attempt], now: float) -> Message:
+def conclude(
+    tx: Transaction, message_id: str, made: Sequence[Attempt], now: float, *, has_fallback: bool = False
+) -> Message:
     """Record the attempts of one round, in their order, and what follows from the last; return the message then."""
     message = _stored(tx, message_id)
     for attempt in made:
@@ -69,7 +76,8 @@ def conclude(tx: Transaction, message_id: str, made: Sequence[Attempt], now: flo
     messages.change(tx, counted, attempts=counted.attempts, ambiguous=counted.ambiguous)
     tries = messages.attempts_of(tx.connection, message_id) if message.attempts else made
     # Jitter spreads retries; nothing secret hangs on it.
-    settled = settlement.settle(message, tries, now=now, jitter=random.random())  # noqa: S311
+    jitter = random.random()  # noqa: S311
+    settled = settlement.settle(message, tries, now=now, jitter=jitter, has_fallback=has_fallback)
     return _apply(tx, counted, settled, now, tries)
 
 

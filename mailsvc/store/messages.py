@@ -161,4 +161,5 @@ def _attempt(row: Row[Any]) -> Attempt:
         tls=row.tls,
         seconds=tuple(row.seconds.items()),
         relayed=row.relayed,
+        fallback=row.fallback,
     )

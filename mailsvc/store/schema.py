@@ -83,6 +83,7 @@ attempts = Table(
     Column("tls", String),
     Column("seconds", JSON, nullable=False),
     Column("relayed", Boolean, nullable=False),
+    Column("fallback", Boolean, nullable=False),
 )
 
 #: One row per login attempt of a caller: locked while a newer code takes the place of older ones.

@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("tls", sa.String(), nullable=True),
         sa.Column("seconds", sa.JSON(), nullable=False),
         sa.Column("relayed", sa.Boolean(), nullable=False),
+        sa.Column("fallback", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("message", "number"),
     )
     op.create_table(
