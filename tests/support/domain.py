@@ -13,7 +13,7 @@ CODE = "731946"
 
 def message(**fields: Any) -> Message:
     """Return a queued login code that was accepted at `NOW` and lives 300 s."""
-    default = {
+    default: dict[str, Any] = {
         "id": "msg_" + "a" * 28,
         "api_key": "key_1",
         "to": "taro@docomo.ne.jp",
@@ -33,7 +33,7 @@ def message(**fields: Any) -> Message:
 
 def attempt(permanence: Permanence = Permanence.TRANSIENT, number: int = 1, **fields: Any) -> Attempt:
     """Return an attempt that ended a second after `NOW` at RCPT."""
-    default = {
+    default: dict[str, Any] = {
         "number": number,
         "at": NOW,
         "ended_at": NOW + 1,

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailsvc.domain import identifier
 from mailsvc.domain.identifier import REFERENCE_ALPHABET, new_id, new_reference, new_tag, return_path, tag_of
 from tests.support.domain import NOW
 
@@ -41,7 +40,7 @@ def test_reference_has_four_clear_characters_and_a_letter() -> None:
 def test_reference_is_none_of_those_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reference that is taken, and one of digits only, is thrown again."""
     throws = iter("AAAA" + "3467" + "AAAC")
-    monkeypatch.setattr(identifier.secrets, "choice", lambda _: next(throws))
+    monkeypatch.setattr("secrets.choice", lambda _: next(throws))
     assert new_reference(frozenset({"AAAA"})) == "AAAC"
 
 

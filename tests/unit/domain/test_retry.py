@@ -1,23 +1,26 @@
-"""When the next try begins: each moment, the gap, the jitter, the last try, notices."""
+"""When the next try begins, and where: each moment, the gap, the jitter, the last try, hints, notices, the routes."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailsvc.domain.message import Message
-from mailsvc.domain.retry import next_attempt_at, soon_at
-from tests.support.domain import NOW, message
+from mailsvc.domain.outcome import Attempt, Category, Permanence, Scope
+from mailsvc.domain.retry import by_fallback, fallback_may_help, next_attempt_at, soon_at, stay_with
+from tests.support.domain import NOW, attempt, message
 
 #: Seconds after acceptance at which a try ended, and at which the next one begins without jitter; life 300 s.
 CODE = [
     (0, 3), (1, 3), (1.1, 8), (3, 8), (6, 8), (6.1, 20), (18, 20), (19, 45), (43, 45), (44, 90), (88, 90), (89, 150),
     (148, 150), (149, 220), (218, 220), (218.5, 265), (220, 265), (260, 265), (263, 265), (264, 266), (264.9, 266.9),
-    (265, None), (266, None), (299, None), (300, None), (400, None),
+    (265, 265), (270, 270), (270.1, None), (299, None), (300, None), (400, None),
 ]  # fmt: skip
 #: The same for a notice that lives 10,000 s.
 NOTICE = [
     (0, 3), (149, 220), (218, 220), (219, 600), (598, 600), (599, 1200), (1199, 2400), (2398, 2400), (2399, 5999),
-    (5999, 9599), (6400, 10_000), (7000, 10_000), (9997, 10_000), (9998, 10_000), (9999, None), (10_000, None),
+    (5999, 9599), (6400, 10_000), (7000, 10_000), (9997, 10_000), (9998, 10_000), (9999, None), (10_001, None),
 ]  # fmt: skip
 CODE_MESSAGE = message()
 NOTICE_MESSAGE = message(is_code=False, code=None, expires_at=NOW + 10_000)
@@ -36,20 +39,50 @@ def test_notice_is_tried_at_its_moments_then_hourly(ended: float, begins: float 
 
 
 def _check(tried: Message, ended: float, begins: float | None) -> None:
-    at = next_attempt_at(tried, NOW + ended, 0.0)
+    at = next_attempt_at(tried, attempt(), NOW + ended, 0.0)
     assert at == (None if begins is None else pytest.approx(NOW + begins, abs=1e-3))
+
+
+def _next(tried: Message, ended: float, jitter: float = 0.0) -> float | None:
+    """Return the next try after a short one."""
+    return next_attempt_at(tried, attempt(at=NOW + ended), NOW + ended, jitter)
 
 
 @pytest.mark.parametrize("life", [30, 34, 35])
 def test_code_with_the_shortest_life_has_no_second_try(life: float) -> None:
     """A code that may live hardly longer than its last try may be away from the deadline is tried once."""
-    assert next_attempt_at(message(expires_at=NOW + life), NOW, 0.0) is None
+    assert next_attempt_at(message(expires_at=NOW + life), attempt(), NOW, 0.0) is None
+
+
+@pytest.mark.parametrize(("began", "again"), [(264.9, True), (265, False), (268, False)])
+def test_last_moment_is_used_once(began: float, again: bool) -> None:  # noqa: FBT001  a parameter
+    """A try that began before the last moment and ended after it is repeated at once; the last one is the last."""
+    now = NOW + 269
+    assert next_attempt_at(CODE_MESSAGE, attempt(at=NOW + began), now, 0.0) == (now if again else None)
+
+
+HINTED = [
+    # seconds after acceptance, the server's words, the next try
+    (1, "450 4.2.0 Greylisted, try again in 60 seconds", 62),
+    (1, "451 wait 5 minutes", 3),
+    (1, "451 wait 4 minutes", 242),
+    (200, "451 try again in 64s", 265),
+    (200, "451 try again in 65s", 220),
+    (1, "451 try again in 0 s", 3),
+]
+
+
+@pytest.mark.parametrize(("ended", "reply", "begins"), HINTED)
+def test_wait_that_the_server_names_is_obeyed_where_it_fits(ended: float, reply: str, begins: float) -> None:
+    """The next try begins a second after the wait asked for, unless that is after the last moment."""
+    at = next_attempt_at(CODE_MESSAGE, attempt(reply=reply), NOW + ended, 0.0)
+    assert at == pytest.approx(NOW + begins, abs=1e-3)
 
 
 @pytest.mark.parametrize(("jitter", "begins"), [(0.0, 8.0), (0.5, 8.25), (1.0, 8.5)])
 def test_jitter_lengthens_the_wait_by_a_tenth_at_most(jitter: float, begins: float) -> None:
     """A wait of 5 s becomes 5.5 s at most."""
-    assert next_attempt_at(CODE_MESSAGE, NOW + 3, jitter) == pytest.approx(NOW + begins, abs=1e-3)
+    assert next_attempt_at(CODE_MESSAGE, attempt(), NOW + 3, jitter) == pytest.approx(NOW + begins, abs=1e-3)
 
 
 @pytest.mark.parametrize(("left", "allowed"), [(300, True), (30, True), (29.9, False), (20, False), (0, False)])
@@ -70,7 +103,7 @@ def test_repeat_of_a_notice_at_once_needs_only_its_life(left: float, allowed: bo
 def test_any_try_of_a_code_keeps_gap_and_life(life: float, ended: float, jitter: float) -> None:
     """Whenever a try ends, the next begins 2 s later or more and with 30 s of life or more, or not at all."""
     tried = message(expires_at=NOW + life)
-    at = next_attempt_at(tried, NOW + ended, jitter)
+    at = next_attempt_at(tried, attempt(at=NOW + ended), NOW + ended, jitter)
     if at is None:
         assert life - ended <= 35 + 1e-6
     else:
@@ -82,9 +115,166 @@ def test_any_try_of_a_code_keeps_gap_and_life(life: float, ended: float, jitter:
 def test_any_try_of_a_notice_keeps_gap_and_life(life: float, ended: float, jitter: float) -> None:
     """A notice is tried again an hour and a tenth later at most, and never after its deadline."""
     tried = message(is_code=False, expires_at=NOW + life)
-    at = next_attempt_at(tried, NOW + ended, jitter)
+    at = next_attempt_at(tried, attempt(at=NOW + ended), NOW + ended, jitter)
     if at is None:
         assert life - ended < 2 + 1e-6
     else:
         assert 2 - 1e-6 <= at - (NOW + ended) <= 3960 + 1e-6
         assert at <= tried.expires_at
+
+
+DEFERRED = attempt(ip="192.0.2.1")
+REFUSED_US = attempt(Permanence.PERMANENT, scope=Scope.HOST)
+REFUSED_MAIL = attempt(Permanence.PERMANENT, scope=Scope.MESSAGE)
+NO_ANSWER = attempt(scope=Scope.SESSION)
+LOST = attempt(Permanence.AMBIGUOUS, scope=Scope.SESSION)
+STOPPED = attempt(Permanence.STOPPED, scope=Scope.MESSAGE)
+
+
+def by_second(tried: Attempt) -> Attempt:
+    return replace(tried, fallback=True)
+
+
+@pytest.mark.parametrize(
+    ("tries", "address"),
+    [
+        ([], None),
+        ([NO_ANSWER], None),
+        ([REFUSED_US], None),
+        ([DEFERRED], "192.0.2.1"),
+        ([DEFERRED, NO_ANSWER], "192.0.2.1"),
+        ([DEFERRED, replace(DEFERRED, ip="192.0.2.2"), STOPPED], "192.0.2.2"),
+    ],
+)
+def test_host_that_deferred_the_recipient_is_kept(tries: list[Attempt], address: str | None) -> None:
+    """A greylist counts for one host: the next try goes to the one that deferred last."""
+    assert stay_with(tries) == address
+
+
+#: The attempts, and whether the next goes by the second route: before 15 s have passed, and after.
+ROUTES: list[tuple[list[Attempt], bool, bool]] = [
+    ([], False, False),
+    ([NO_ANSWER], False, True),
+    ([by_second(NO_ANSWER)], False, False),
+    ([NO_ANSWER, by_second(NO_ANSWER), NO_ANSWER], False, True),
+    ([DEFERRED], False, False),
+    ([by_second(DEFERRED)], True, True),
+    ([STOPPED], False, False),
+    ([by_second(STOPPED)], True, True),
+    ([REFUSED_US], True, True),
+    ([REFUSED_MAIL], True, True),
+    ([LOST], False, False),
+    ([LOST, NO_ANSWER], False, False),
+    ([LOST, REFUSED_US], False, False),
+]
+
+
+@pytest.mark.parametrize(("tries", "early", "late"), ROUTES)
+def test_second_route_is_taken_in_turn_or_after_a_verdict_on_us(tries: list[Attempt], early: bool, late: bool) -> None:  # noqa: FBT001  parameters
+    """What concerns the recipient, or may have arrived, stays on its route; what concerns us changes it."""
+    assert by_fallback(CODE_MESSAGE, tries, NOW + 14.9) is early
+    assert by_fallback(CODE_MESSAGE, tries, NOW + 15) is late
+
+
+@pytest.mark.parametrize(
+    ("tries", "helps"),
+    [
+        ([REFUSED_US], True),
+        ([REFUSED_MAIL], True),
+        ([NO_ANSWER, REFUSED_US], True),
+        ([by_second(REFUSED_US)], False),
+        ([replace(REFUSED_MAIL, host=None)], False),
+        ([attempt(Permanence.PERMANENT)], False),
+        ([LOST, REFUSED_US], False),
+        ([NO_ANSWER], False),
+    ],
+)
+def test_second_route_may_help_after_a_verdict_on_us_only(tries: list[Attempt], helps: bool) -> None:  # noqa: FBT001  a parameter
+    """A server's 5yz on us or on the mail is not the end where another route exists; one on the recipient is."""
+    assert fallback_may_help(CODE_MESSAGE, tries, NOW + 1) is helps
+
+
+@pytest.mark.parametrize(
+    ("reply", "ended", "begins"),
+    [
+        ("450 4.2.0 greylisted, try again in 60 seconds", 1, 62),
+        ("450 4.2.0 greylisted, try again in 60 seconds", 200, 261),
+        ("450 4.2.0 greylisted, try again in 60 seconds", 210, 220),  # does not fit: the plan goes on
+        ("451 4.7.1 please retry in 5 minutes", 1, 3),
+        ("451 4.7.1 try again in 0 seconds", 1, 3),
+        ("450 4.2.0 greylisted", 1, 3),
+    ],
+)
+def test_wait_named_by_the_server_is_obeyed_when_it_fits(reply: str, ended: float, begins: float) -> None:
+    """A hint that leaves time for a try replaces the plan's next moment; one that does not is passed over."""
+    tried = attempt(at=NOW, reply=reply)
+    assert next_attempt_at(CODE_MESSAGE, tried, NOW + ended, 0.0) == pytest.approx(NOW + begins, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "again"), [(220, 265, True), (220, 270, True), (220, 271, False), (265, 266, False)]
+)
+def test_last_try_is_made_up_for_when_the_one_before_used_its_moment(
+    began: float, ended: float, *, again: bool
+) -> None:
+    """A long try that ends after the last moment is followed by one more while 30 s are left."""
+    at = next_attempt_at(CODE_MESSAGE, attempt(at=NOW + began), NOW + ended, 0.0)
+    assert at == (NOW + ended if again else None)
+
+
+def test_host_that_deferred_the_recipient_is_stayed_with() -> None:
+    """The last host that deferred the recipient is asked first; faults of other hosts in between change nothing."""
+    greylisted = attempt(ip="192.0.2.1", category=Category.GREYLISTED)
+    elsewhere = attempt(number=2, ip="192.0.2.2", scope=Scope.SESSION)
+    assert stay_with([]) is None
+    assert stay_with([greylisted, elsewhere]) == "192.0.2.1"
+    assert stay_with([elsewhere]) is None
+
+
+def _tried(permanence: Permanence, scope: Scope, *, fallback: bool = False) -> list[Attempt]:
+    return [attempt(permanence, scope=scope, fallback=fallback)]
+
+
+@pytest.mark.parametrize(
+    ("tries", "age", "takes"),
+    [
+        ([], 100, False),
+        (_tried(Permanence.TRANSIENT, Scope.SESSION), 14, False),
+        (_tried(Permanence.TRANSIENT, Scope.SESSION), 15, True),
+        (_tried(Permanence.TRANSIENT, Scope.HOST), 100, True),
+        (_tried(Permanence.TRANSIENT, Scope.SESSION, fallback=True), 100, False),
+        (_tried(Permanence.TRANSIENT, Scope.RECIPIENT), 100, False),
+        (_tried(Permanence.TRANSIENT, Scope.RECIPIENT, fallback=True), 100, True),
+        (_tried(Permanence.PERMANENT, Scope.MESSAGE), 1, True),
+        (_tried(Permanence.PERMANENT, Scope.RECIPIENT), 1, False),
+        (_tried(Permanence.STOPPED, Scope.MESSAGE), 100, False),
+        (_tried(Permanence.AMBIGUOUS, Scope.SESSION), 100, False),
+        (
+            [*_tried(Permanence.AMBIGUOUS, Scope.SESSION), attempt(number=2, scope=Scope.SESSION)],
+            100,
+            False,
+        ),
+    ],
+)
+def test_second_route_is_taken_in_turn_and_never_after_a_word_on_the_recipient(
+    tries: list[Attempt], age: float, *, takes: bool
+) -> None:
+    """Taken when the first one got nowhere for a while, at once after a verdict on us, never after an ambiguous end."""
+    assert by_fallback(CODE_MESSAGE, tries, NOW + age) is takes
+
+
+@pytest.mark.parametrize(
+    ("tries", "helps"),
+    [
+        (_tried(Permanence.PERMANENT, Scope.MESSAGE), True),
+        (_tried(Permanence.PERMANENT, Scope.MESSAGE, fallback=True), False),
+        (_tried(Permanence.PERMANENT, Scope.RECIPIENT), False),
+        (_tried(Permanence.TRANSIENT, Scope.MESSAGE), False),
+        ([attempt(Permanence.PERMANENT, scope=Scope.MESSAGE, host=None)], False),
+    ],
+)
+def test_second_route_may_help_after_a_refusal_that_is_not_about_the_recipient(
+    tries: list[Attempt], *, helps: bool
+) -> None:
+    """A mail that no server saw (our own refusal) is not carried elsewhere, nor one that both routes refused."""
+    assert fallback_may_help(CODE_MESSAGE, tries, NOW + 1) is helps

@@ -6,7 +6,7 @@ import pytest
 
 from mailsvc.domain.event import EventType
 from mailsvc.domain.message import MessageState, Revocation
-from mailsvc.domain.outcome import Category, Permanence
+from mailsvc.domain.outcome import Category, Permanence, Scope
 from mailsvc.domain.settlement import Settlement, expire, settle
 from tests.support.domain import NOW, attempt, message
 
@@ -17,7 +17,7 @@ LEFT = [290.0, 61.0, 60.5, 60.0, 59.5, 36.0, 35.5, 35.0, 34.5, 30.5, 30.0, 29.5,
 REPEATED = {290.0, 61.0, 60.5}
 AT_ONCE = REPEATED | {60.0, 59.5, 36.0, 35.5, 35.0, 34.5, 30.5, 30.0}
 LATER = REPEATED | {60.0, 59.5, 36.0, 35.5}
-#: How a queued message goes on that nothing revokes: (life that is enough, how many ambiguous before are too many).
+#: The life with which a queued message that nothing revokes goes on.
 ENOUGH = {
     Permanence.AMBIGUOUS: REPEATED,
     Permanence.STOPPED: AT_ONCE,
@@ -61,7 +61,7 @@ def test_queued_message_goes_on_or_ends(permanence: Permanence) -> None:
         _, revoked, left, ambiguous, at_risk = case
         settled = _settle(permanence, left, revoked=revoked, ambiguous=ambiguous, at_risk=at_risk)
         goes_on = revoked is None and left in ENOUGH[permanence]
-        if permanence is Permanence.AMBIGUOUS and ambiguous:
+        if permanence is Permanence.AMBIGUOUS and ambiguous:  # two copies may have left
             goes_on = False
         if goes_on:
             assert settled.outcome is None, case
@@ -141,6 +141,19 @@ def test_expired_message_names_what_its_last_real_attempt_met(ends: list[Permane
     outcome = expire(tries, now=NOW).outcome
     assert outcome is not None
     assert (outcome.state, outcome.category, outcome.cause) == (MessageState.EXPIRED, Category.EXPIRED, cause)
+
+
+@pytest.mark.parametrize(
+    ("scope", "by_second", "next_at"),
+    [(Scope.HOST, False, NOW), (Scope.MESSAGE, False, NOW), (Scope.RECIPIENT, False, None), (Scope.HOST, True, None)],
+)
+def test_refusal_of_us_goes_on_by_the_second_route(scope: Scope, by_second: bool, next_at: float | None) -> None:  # noqa: FBT001  a parameter
+    """Where there is a second route, only a refusal of the recipient, or its own, ends the message at once."""
+    tried = attempt(Permanence.PERMANENT, scope=scope, fallback=by_second)
+    settled = settle(message(), [tried], now=NOW, jitter=0.0, has_fallback=True)
+    assert settled.next_attempt_at == next_at
+    assert (settled.outcome is None) == (next_at is not None)
+    assert settle(message(), [tried], now=NOW, jitter=0.0).outcome is not None
 
 
 @pytest.mark.parametrize("permanence", [Permanence.TRANSIENT, Permanence.STOPPED])
