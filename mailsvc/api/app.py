@@ -1,12 +1,10 @@
 """The HTTP application: routes, refusals, the OpenAPI document and the page to read it."""
 
-from collections import Counter
-
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 
 from mailsvc import __version__
-from mailsvc.api import docs, events, health, keys, messages, openapi, problems
+from mailsvc.api import docs, events, health, keys, messages, openapi, problems, queries
 from mailsvc.api.caller import KeyCache
 from mailsvc.api.services import Services
 from mailsvc.store import StoreUnavailable
@@ -22,7 +20,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(_each_once)],
+        dependencies=[Depends(queries.each_once)],
     )
     app.state.services = services
     app.state.keys = KeyCache()
@@ -33,13 +31,6 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(StoreUnavailable, _on_store_unavailable)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
     return app
-
-
-async def _each_once(request: Request) -> None:
-    """Refuse a query that gives a parameter twice: two readers would take two values."""
-    given = Counter(name for name, _ in request.query_params.multi_items())
-    if repeated := [name for name, times in given.items() if times > 1]:
-        raise problems.invalid([(name, "is given more than once") for name in repeated])
 
 
 async def _on_store_unavailable(_request: object, _error: Exception) -> JSONResponse:

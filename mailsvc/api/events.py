@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from mailsvc.api.caller import Reader
-from mailsvc.api.models import EventPage, EventQuery
+from mailsvc.api.models import EventPage
 from mailsvc.api.problems import Problem, invalid, responses
+from mailsvc.api.queries import EventQuery
 from mailsvc.api.services import services
 from mailsvc.domain.event import Event, EventType
 from mailsvc.domain.instant import rfc3339

@@ -12,9 +12,10 @@ from fastapi.responses import JSONResponse
 
 from mailsvc.api.body import BODY_PROBLEMS, canonical, instant, read_json, validate
 from mailsvc.api.caller import MessageReader, Submitter, sees
-from mailsvc.api.models import Accepted, MessageList, MessageQuery, MessageView, SubmitRequest, UsedRequest, WaitQuery
+from mailsvc.api.models import Accepted, MessageList, MessageView, SubmitRequest, UsedRequest
 from mailsvc.api.openapi import takes
 from mailsvc.api.problems import Problem, invalid, responses
+from mailsvc.api.queries import MessageQuery, WaitQuery
 from mailsvc.api.services import WAIT_MAX, Services, services
 from mailsvc.api.submission import submission
 from mailsvc.domain.access import ApiKey, Scope

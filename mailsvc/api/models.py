@@ -9,18 +9,12 @@ from mailsvc.domain.message import MessageState
 
 #: A caller's own short text: printable, no control characters.
 _Opaque = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-#: The largest cursor: sequence numbers are 64-bit integers.
-_SEQ_MAX = 2**63 - 1
 _INSTANT = "2026-11-23T01:15:00.000Z"
 _MESSAGE_ID = "msg_abjkgihmjkgadokfmnlbpcjhaifo"
 
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
-
-
-class _Query(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class SubmitRequest(_Request):
@@ -161,35 +155,10 @@ class MessageList(BaseModel):
     next: str | None = Field(description="Cursor of the next page, null at the end")
 
 
-class MessageQuery(_Query):
-    """Which messages to list."""
-
-    challenge: str | None = None
-    customer: str | None = None
-    reference: str | None = None
-    cursor: str | None = Field(default=None, pattern=r"^msg_[0-9a-z]{26,32}$", description="`next` of the page before")
-    limit: int = Field(default=100, ge=1, le=500)
-
-
-class WaitQuery(_Query):
-    """How long to wait."""
-
-    wait: float = Field(default=0, ge=0, le=60, description="Seconds to hold the answer until the state is final")
-
-
 class UsedRequest(_Request):
     """The customer entered the code."""
 
     at: str | None = Field(default=None, max_length=64, description="RFC 3339; now when absent")
-
-
-class EventQuery(_Query):
-    """Which events to read."""
-
-    after: int = Field(default=0, ge=0, le=_SEQ_MAX, description="`next` of the page before; 0 from the start")
-    limit: int = Field(default=500, ge=1, le=1000)
-    wait: float = Field(default=0, ge=0, le=60, description="Seconds to wait for the first event")
-    types: str | None = Field(default=None, description="Event types, separated by commas")
 
 
 class EventView(BaseModel):

@@ -13,6 +13,9 @@ from mailsvc.domain.instant import rfc3339
 from mailsvc.store import Connection, keys
 from mailsvc.store.store import with_connection
 
+#: Characters of a key's name, as over HTTP.
+NAME_MAX = 64
+
 app = typer.Typer(help="API keys.", no_args_is_help=True)
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -26,6 +29,8 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     """Make a key; its secret is shown this once."""
+    if not (0 < len(name) <= NAME_MAX and name.isprintable()):
+        raise Failure(f"NAME: must be 1 to {NAME_MAX} printable characters", WRONG_USE)
     try:
         allowed = scopes(scope.strip() for scope in scope_names.split(","))
     except ValueError as error:

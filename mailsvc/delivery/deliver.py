@@ -26,6 +26,8 @@ from mailsvc.templates import MailRefused
 
 #: The reply to the dot is awaited until so long after the deadline (seconds); the contract gives 15 for the outcome.
 ANSWER_LATEST = 10.0
+#: RFC 5321 4.5.3.2.6: no server needs longer; only notices live longer (seconds).
+ANSWER_MAX = 600.0
 #: Seconds between two tries to record an attempt in a store that cannot write.
 RECORD_AGAIN = 0.5
 #: A relay is asked to tell what became of the mail, success too.
@@ -119,11 +121,12 @@ class Delivery:
         )
 
     def _turn(self, message: Message, asked: set[Stage]) -> Round:
-        offset = asyncio.get_running_loop().time() - self._clock.now()
+        now = asyncio.get_running_loop().time()
+        offset = now - self._clock.now()
         return Round(
             gate=self._gate(message, asked),
             hand_over_by=message.hand_over_by + offset,
-            answer_by=message.expires_at + ANSWER_LATEST + offset,
+            answer_by=min(message.expires_at + ANSWER_LATEST + offset, now + ANSWER_MAX),
             stay_with=message.stay_with,
         )
 
