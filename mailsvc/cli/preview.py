@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mailsvc.cli.failure import WRONG_USE, Failure, configured, failures
-from mailsvc.cli.mail import readable
+from mailsvc.cli.received import readable
 from mailsvc.service import make_composer
 
 

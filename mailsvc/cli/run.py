@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 from dataclasses import replace
 
 import uvloop
@@ -9,11 +10,11 @@ import uvloop
 from mailsvc import mailpit
 from mailsvc.cli.client import Client
 from mailsvc.cli.failure import Failure, configured, failures
-from mailsvc.cli.mail import readable
+from mailsvc.cli.received import received
 from mailsvc.cli.send import follow, request_body, summary
 from mailsvc.service import Running
 from mailsvc.service import run as run_service
-from mailsvc.settings import Mode, Route, RouteKind, Settings, stated
+from mailsvc.settings import API_KEY_FILE, Mode, Route, RouteKind, Settings, stated
 from mailsvc.store import messages
 
 SAMPLE_ADDRESS = "taro@mail.example.jp"
@@ -66,25 +67,27 @@ def _show_sample(settings: Settings, url: str) -> None:
         print(f"the sample code was not sent: {failure}")
         return
     print(f"A first login code, as the customer receives it:\n\n{summary(message)}\n")
-    file = settings.data_dir / "capture" / f"{message['id']}.eml"
-    if file.exists():
-        print(readable(file.read_bytes()))
+    print(received(settings, message["id"]))
 
 
 def _where(settings: Settings, url: str) -> str:
-    assert settings.api_key is not None
     body = json.dumps({"to": SAMPLE_ADDRESS, "template": "login_code", "code": "042917"})
+    key_file = settings.data_dir / API_KEY_FILE
+    key, shown_key = f"$(cat {shlex.quote(str(key_file))})", str(key_file)
+    if stated("api_key"):
+        key, shown_key = "$MAILSVC_API_KEY", "that of MAILSVC_API_KEY"
     mail = f"captured in {settings.data_dir / 'capture'}"
-    if settings.route.kind is RouteKind.SMTP:
-        shown = f" (Mailpit; read it at {mailpit.DEFAULT_URL})" if not stated("route") else ""
-        mail = f"goes to {settings.route}{shown}"
+    if settings.route.kind is not RouteKind.CAPTURE:
+        mail = f"goes to {settings.route}" + (
+            "" if stated("route") else f" (Mailpit; read it at {mailpit.DEFAULT_URL})"
+        )
     return f"""mailsvc is running (development)
 
   API   {url}/v1/messages
   docs  {url}/docs
-  key   {settings.data_dir / "api-key"}
+  key   {shown_key}
   mail  {mail}
 
-  curl -s {url}/v1/messages -H "Authorization: Bearer $(cat {settings.data_dir / "api-key"})" \\
+  curl -s {url}/v1/messages -H "Authorization: Bearer {key}" \\
     -H 'Content-Type: application/json' -d '{body}'
 """

@@ -1,6 +1,5 @@
 """``mailsvc send``: one mail through the HTTP surface, followed to its outcome."""
 
-import asyncio
 import json
 import secrets
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ import typer
 
 from mailsvc.cli.client import Client
 from mailsvc.cli.failure import NEGATIVE, configured
-from mailsvc.mailpit import Mailpit, MailpitError
+from mailsvc.cli.received import received
 from mailsvc.settings import Mode
 from mailsvc.templates import Catalogue
 
@@ -38,7 +37,7 @@ def send(
     else:
         print(summary(message))
         if wait and settings.mode is Mode.DEVELOPMENT and message["state"] == "sent":
-            print(asyncio.run(_caught(message["id"])), end="")
+            print(received(settings, message["id"]))
     if wait and message["state"] != "sent":
         raise typer.Exit(NEGATIVE)
 
@@ -70,13 +69,3 @@ def summary(message: dict[str, Any]) -> str:
         for attempt in message["attempts"]
     ]
     return "\n".join(lines)
-
-
-async def _caught(message_id: str) -> str:
-    """Return the mail as Mailpit shows it, nothing where no Mailpit has it."""
-    try:
-        async with Mailpit() as mailpit:
-            found = [mail for mail in await mailpit.search(f"message-id:{message_id}") if message_id in mail.message_id]
-            return f"\n{(await mailpit.message(found[0].id)).text}" if found else ""
-    except MailpitError:
-        return ""

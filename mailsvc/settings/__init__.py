@@ -1,6 +1,7 @@
 """What the operator decided: ``MAILSVC_*`` variables and one TOML file, read and checked once (CONTRACT 2)."""
 
 from mailsvc.settings.development import (
+    API_KEY_FILE,
     DevelopmentSecrets,
     development_secrets,
     new_api_key,
@@ -15,6 +16,7 @@ from mailsvc.settings.text import LogLevel, Mode, Rate
 from mailsvc.settings.webhook import Webhook
 
 __all__ = [
+    "API_KEY_FILE",
     "DevelopmentSecrets",
     "Endpoint",
     "LogLevel",

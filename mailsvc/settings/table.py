@@ -108,7 +108,7 @@ class Settings:
     #: associations the company belongs to
     brand_associations: str = _setting(BRAND, development="日本証券業協会")
     #: contact line
-    brand_contact: str = _setting(BRAND, development="見本証券お客様サポート 0120-000-000（平日 9:00〜17:00）")
+    brand_contact: str = _setting(BRAND, development="0120-000-000（平日 9:00〜17:00）")
     #: folder with the company's own templates
     templates: Path | None = _setting(FOLDER)
     #: where mail goes
