@@ -4,6 +4,7 @@ import typer
 
 from mailsvc.cli.failure import configured, failures
 from mailsvc.store import migrate
+from mailsvc.store.store import with_connection
 
 app = typer.Typer(help="The store's schema.", no_args_is_help=True)
 
@@ -19,5 +20,5 @@ def upgrade() -> None:
     settings = configured()
     with failures():
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        migrate.upgrade(settings.database_url)
+        with_connection(settings.database_url, lambda _: None)
     print(f"the schema is at revision {migrate.HEAD}")

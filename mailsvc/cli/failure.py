@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError
-
 from mailsvc.service import StartError
 from mailsvc.settings import Settings, SettingsError, load_settings, with_development_secrets
+from mailsvc.store import StoreUnavailable
 
 NEGATIVE = 1
 WRONG_USE = 2
@@ -34,8 +33,8 @@ def failures() -> Iterator[None]:
         yield
     except (SettingsError, StartError) as error:
         raise Failure(str(error), WRONG_USE) from None
-    except DBAPIError as error:
-        raise Failure(f"MAILSVC_DATABASE_URL: the store cannot be used: {error.orig}", WRONG_USE) from None
+    except StoreUnavailable as error:
+        raise Failure(f"MAILSVC_DATABASE_URL: {error}", WRONG_USE) from None
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise Failure(f"{place}{error.strerror or error}", WRONG_USE) from None

@@ -21,6 +21,7 @@ from mailsvc.domain.identifier import return_path
 from mailsvc.domain.message import Message
 from mailsvc.domain.outcome import Attempt, Verdict
 from mailsvc.domain.reply import Stage
+from mailsvc.domain.secret import Secret
 from mailsvc.store import Store, StoreUnavailable, lifecycle
 from mailsvc.templates import MailRefused
 
@@ -102,6 +103,7 @@ class Delivery:
                 number=message.attempts + number,
                 at=handed.begun + offset,
                 ended_at=end + offset,
+                reply=_without(message.code, handed.ended.text),
                 queue=max(0.0, waited - (loop_time - handed.begun)) if number == 1 else None,
                 relays=by.relays,
                 fallback=by is self._fallback,
@@ -160,8 +162,21 @@ class Delivery:
                 await asyncio.sleep(RECORD_AGAIN)
 
 
+def _without(code: Secret | None, text: str) -> str:
+    """Return the words of a server that repeats the mail it refuses, without the code."""
+    return text.replace(code.reveal(), "******") if code else text
+
+
 def _attempt(
-    handed: Handed, *, number: int, at: float, ended_at: float, queue: float | None, relays: bool, fallback: bool
+    handed: Handed,
+    *,
+    number: int,
+    at: float,
+    ended_at: float,
+    reply: str,
+    queue: float | None,
+    relays: bool,
+    fallback: bool,
 ) -> Attempt:
     ended = handed.ended
     verdict = handed.verdict or _verdict(ended)
@@ -173,7 +188,7 @@ def _attempt(
         host=handed.host,
         ip=handed.ip,
         stage=ended.stage,
-        reply=ended.text,
+        reply=reply,
         category=verdict.category,
         permanence=verdict.permanence,
         scope=verdict.scope,

@@ -57,6 +57,8 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Do one round."""
+        if self._store.failing:
+            await self._store.prove()
         if jump := self._clock.discipline():
             log.warning("clock.jumped", seconds=round(jump, 3))
         await self.close_abandoned()

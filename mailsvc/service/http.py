@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mailsvc.api.app import create_app
 from mailsvc.api.services import Services
 from mailsvc.service.failure import StartError
 from mailsvc.settings import Settings
 
+#: Seconds that the head of a request may take to arrive.
+HEAD_PATIENCE = 5.0
 #: Seconds that open requests get at a stop.
 HTTP_DRAIN = 5
 
@@ -39,6 +42,37 @@ def url_of(listener: socket.socket, settings: Settings) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's protocol, with a limit on how long the head of a request may take to arrive."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own types
+        super().connection_made(transport)
+        self._await_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._head_is_here()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_here()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(HEAD_PATIENCE, self.transport.close)
+
+    def _head_is_here(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handling: this process stops more than HTTP."""
 
@@ -53,6 +87,7 @@ async def serve(
     """Answer requests until a signal; then let the open ones end."""
     config = uvicorn.Config(
         create_app(services),
+        http=_Protocol,
         log_config=None,
         access_log=False,
         server_header=False,

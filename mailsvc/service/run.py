@@ -21,7 +21,7 @@ from mailsvc.service.http import listen, serve, url_of
 from mailsvc.service.mail_room import mail_room
 from mailsvc.service.routes import make_route
 from mailsvc.settings import Settings, describe
-from mailsvc.store import Cipher, GateLocked, Store, keys
+from mailsvc.store import Cipher, GateLocked, Store, StoreUnavailable, keys
 from mailsvc.telemetry import logs
 from mailsvc.telemetry.metrics import Metrics
 
@@ -133,6 +133,8 @@ async def open_store(settings: Settings) -> Store:
         return await Store.open(settings.database_url, Cipher(settings.secret_keys))
     except GateLocked as error:
         raise StartError(str(error)) from None
+    except StoreUnavailable as error:
+        raise StartError(f"MAILSVC_DATABASE_URL: {error}") from None
 
 
 async def _ensure_keys(settings: Settings, store: Store, now: float) -> None:

@@ -5,23 +5,29 @@ named by their noun. On SQLite one thread writes and a few read.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 
 from mailsvc.domain.event import Event
 from mailsvc.store.cipher import Cipher
 from mailsvc.store.events import ensure_log
 from mailsvc.store.gate import DotGate
 from mailsvc.store.migrate import upgrade
-from mailsvc.store.transaction import Transaction
+from mailsvc.store.schema import facts
+from mailsvc.store.sql import upsert
+from mailsvc.store.transaction import StoreUnavailable, Transaction
 from mailsvc.store.writer import Writer
 
 T = TypeVar("T")
 _READERS = 2
+_PROOF = "proof"
 #: WAL so that readers never wait for the writer; FULL so that a commit is on the disk before it is answered.
 _PRAGMAS = (
     "journal_mode = WAL",
@@ -46,10 +52,11 @@ class Store:
     async def open(cls, url: str, cipher: Cipher) -> "Store":
         """Open and migrate the database at an SQLAlchemy URL.
 
-        Raises `GateLocked` when another process has it open.
+        Raises `GateLocked` when another process has it open, `StoreUnavailable` when it cannot be used.
         """
         gate = DotGate(_gate_path(url))
-        await asyncio.to_thread(upgrade, url)
+        with _trouble_is_unavailable():
+            await asyncio.to_thread(upgrade, url)
         store = cls(make_engine(url), cipher, gate)
         await store.write(ensure_log)
         return store
@@ -78,8 +85,12 @@ class Store:
         self._engine.dispose()
         self.gate.close()
 
+    async def prove(self) -> None:
+        """Write something; raises `StoreUnavailable` while nothing can be written."""
+        await self.write(lambda tx: upsert(tx.connection, facts, {"name": _PROOF}, {"value": secrets.token_hex(4)}))
+
     def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.connect() as connection:
+        with _trouble_is_unavailable(), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
             try:
                 return work(connection)
@@ -92,7 +103,15 @@ class Store:
 
 
 def with_connection(url: str, work: Callable[[Connection], T]) -> T:
-    """Do a command's work in a transaction of its own, beside a service that may be running."""
+    """Do a command's work in a transaction of its own, beside a service that may be running.
+
+    Raises `StoreUnavailable` where the database cannot be used.
+    """
+    with _trouble_is_unavailable():
+        return _with_connection(url, work)
+
+
+def _with_connection(url: str, work: Callable[[Connection], T]) -> T:
     upgrade(url)
     engine = make_engine(url)
     try:
@@ -103,6 +122,14 @@ def with_connection(url: str, work: Callable[[Connection], T]) -> T:
             return result
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _trouble_is_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreUnavailable(f"the store cannot be used: {error.orig}") from None
 
 
 def make_engine(url: str) -> Engine:

@@ -101,8 +101,9 @@ class Writer:
     def _commit(self, group: list[_Job]) -> None:
         events: Sequence[Event] = ()
         try:
-            events = self._transact(group)
-            self.failing = None
+            events, changed = self._transact(group)
+            if changed:  # a commit of nothing proves nothing
+                self.failing = None
         except BaseException as error:  # noqa: BLE001  whatever it was, every caller gets an answer and the thread lives
             # No traceback: its locals and statements belong to the work.
             self.failing = _words(error)
@@ -113,8 +114,10 @@ class Writer:
                 job.result, job.error = None, StoreUnavailable("the store could not commit")
         self._loop.call_soon_threadsafe(self._answer, group, events)
 
-    def _transact(self, group: list[_Job]) -> Sequence[Event]:
+    def _transact(self, group: list[_Job]) -> tuple[Sequence[Event], bool]:
+        """Do the work of a group; return its events, and whether anything was written."""
         connection = self._connect()
+        before = _total_changes(connection)
         transaction = Transaction(connection, self._cipher, self._gate)
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -124,7 +127,7 @@ class Writer:
         except BaseException:
             transaction.roll_back()
             raise
-        return transaction.events
+        return transaction.events, _total_changes(connection) > before
 
     def _answer(self, group: list[_Job], events: Sequence[Event]) -> None:
         for job in group:
@@ -169,3 +172,8 @@ def _words(error: BaseException) -> str:
     """Say what failed without the values of the work: SQLite's words, else the kind of fault."""
     cause = getattr(error, "orig", error)
     return str(cause) if isinstance(cause, sqlite3.Error) else type(cause).__name__
+
+
+def _total_changes(connection: Connection) -> int:
+    driver: Any = connection.connection.dbapi_connection  # sqlite3's: SQLAlchemy knows no such figure
+    return int(driver.total_changes)

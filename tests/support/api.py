@@ -1,6 +1,7 @@
 """What tests of the HTTP surface share: problems and their shape, keys of one scope, requests octet by octet."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -51,6 +52,12 @@ async def key_with(service: Service, *scopes: str, name: str = "test") -> dict[s
     answer = await service.client.post("/v1/keys", json={"name": name, "scopes": scopes})
     assert answer.status_code == 201, answer.text
     return {"Authorization": f"Bearer {answer.json()['secret']}"}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Look until something in this process has come about."""
+    while not condition():  # noqa: ASYNC110  the peer only notes what comes; nobody signals
+        await asyncio.sleep(0.01)
 
 
 async def exchange(service: Service, *pieces: bytes | float) -> httpx2.Response:

@@ -17,9 +17,10 @@ import pytest
 from mailsvc.domain.address import parse
 from mailsvc.domain.event import Event
 from mailsvc.domain.message import Message
+from mailsvc.domain.outcome import Attempt
 from mailsvc.domain.secret import Secret
 from mailsvc.domain.submission import Submission
-from mailsvc.store import Cipher, Store, Transaction, events, messages, recovery
+from mailsvc.store import Cipher, Store, Transaction, events, lifecycle, messages, recovery
 from mailsvc.store.idempotency import Claim
 from mailsvc.store.submit import Submitted, submit
 from tests.support.domain import CODE, NOW
@@ -72,11 +73,15 @@ def asked(to: str = "taro@docomo.ne.jp", **fields: Any) -> Submission:
 
 def notice(to: str = "taro@docomo.ne.jp", **fields: Any) -> Submission:
     """Return a request for a notice of a day."""
-    return asked(to, **({"template": "address_changed", "is_code": False, "code": None, "challenge": None} | fields))
+    default = {"template": "address_changed", "is_code": False, "code": None, "challenge": None}
+    return asked(to, **(default | {"expires_at": fields.get("accepted_at", NOW) + 86400} | fields))
 
 
 async def accept(
-    store: Store, request: Submission | None = None, limits: tuple[tuple[int, float], ...] = (), claim: Claim | None = None
+    store: Store,
+    request: Submission | None = None,
+    limits: tuple[tuple[int, float], ...] = (),
+    claim: Claim | None = None,
 ) -> Submitted:
     """Submit a request."""
     return await store.write(lambda tx: submit(tx, request or asked(), limits, claim))
@@ -87,6 +92,18 @@ async def accepted(store: Store, **fields: Any) -> Message:
     message = (await accept(store, asked(**fields))).message
     assert message is not None
     return message
+
+
+async def conclude(store: Store, message: Message, *made: Attempt, now: float = NOW + 1) -> Message:
+    """Record a round of attempts as delivery does: stored first, then out of the gate."""
+    concluded = await store.write(lambda tx: lifecycle.conclude(tx, message.id, made, now))
+    store.gate.leave(message.id)
+    return concluded
+
+
+async def claim(store: Store, message: Message, now: float) -> Message | None:
+    """Take a message for an attempt."""
+    return await store.write(lambda tx: lifecycle.claim(tx, message.id, now))
 
 
 async def current(store: Store, message: Message) -> Message:
@@ -160,3 +177,10 @@ async def close_abandoned(store: Store, now: float = NOW) -> list[Message]:
     """Record what became of attempts that nobody runs, as the sweeper does each second."""
     closed = [await store.write(partial(recovery.close_attempt, message_id=id_, now=now)) for id_ in await stuck(store)]
     return [message for message in closed if message]
+
+
+def on_disk(folder: Path) -> bytes:
+    """Return everything that the files of a folder hold."""
+    found = b"".join(path.read_bytes() for path in folder.iterdir())
+    assert found
+    return found

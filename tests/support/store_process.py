@@ -7,8 +7,8 @@ attempt past the dot gate. Prints the message's id, or ``-``, and then waits for
 import asyncio
 import signal
 import sys
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
 

@@ -9,7 +9,7 @@ from mailsvc.domain.address import AddressError, parse
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_any_text_is_one_address_or_none(local: str, domain: str) -> None:
-    """Whatever is taken is ASCII, reads as the same address again, and a refusal does not repeat the text."""
+    """Whatever is taken is ASCII, reads as the same address again; nothing else is raised than a refusal."""
     _walk(f"{local}@{domain}")
 
 
@@ -22,8 +22,7 @@ def test_text_near_an_address_is_one_or_none(text: str) -> None:
 def _walk(text: str) -> None:
     try:
         address = parse_recipient(text)
-    except AddressError as error:
-        assert str(error).startswith("has ") or str(error).startswith("is ")
+    except AddressError:
         return
     assert address.wire.isascii()
     assert address.wire.isprintable()

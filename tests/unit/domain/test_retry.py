@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailsvc.domain.message import Message
-from mailsvc.domain.outcome import Attempt, Category, Permanence, Scope
+from mailsvc.domain.outcome import Attempt, Permanence, Scope
 from mailsvc.domain.retry import by_fallback, fallback_may_help, next_attempt_at, soon_at, stay_with
 from tests.support.domain import NOW, attempt, message
 
@@ -68,6 +68,7 @@ HINTED = [
     (1, "451 wait 4 minutes", 242),
     (200, "451 try again in 64s", 265),
     (200, "451 try again in 65s", 220),
+    (1, "450 4.2.0 Greylisted", 3),
     (1, "451 try again in 0 s", 3),
 ]
 
@@ -161,6 +162,7 @@ ROUTES: list[tuple[list[Attempt], bool, bool]] = [
     ([by_second(DEFERRED)], True, True),
     ([STOPPED], False, False),
     ([by_second(STOPPED)], True, True),
+    ([attempt(Permanence.PERMANENT)], False, False),
     ([REFUSED_US], True, True),
     ([REFUSED_MAIL], True, True),
     ([LOST], False, False),
@@ -191,90 +193,4 @@ def test_second_route_is_taken_in_turn_or_after_a_verdict_on_us(tries: list[Atte
 )
 def test_second_route_may_help_after_a_verdict_on_us_only(tries: list[Attempt], helps: bool) -> None:  # noqa: FBT001  a parameter
     """A server's 5yz on us or on the mail is not the end where another route exists; one on the recipient is."""
-    assert fallback_may_help(CODE_MESSAGE, tries, NOW + 1) is helps
-
-
-@pytest.mark.parametrize(
-    ("reply", "ended", "begins"),
-    [
-        ("450 4.2.0 greylisted, try again in 60 seconds", 1, 62),
-        ("450 4.2.0 greylisted, try again in 60 seconds", 200, 261),
-        ("450 4.2.0 greylisted, try again in 60 seconds", 210, 220),  # does not fit: the plan goes on
-        ("451 4.7.1 please retry in 5 minutes", 1, 3),
-        ("451 4.7.1 try again in 0 seconds", 1, 3),
-        ("450 4.2.0 greylisted", 1, 3),
-    ],
-)
-def test_wait_named_by_the_server_is_obeyed_when_it_fits(reply: str, ended: float, begins: float) -> None:
-    """A hint that leaves time for a try replaces the plan's next moment; one that does not is passed over."""
-    tried = attempt(at=NOW, reply=reply)
-    assert next_attempt_at(CODE_MESSAGE, tried, NOW + ended, 0.0) == pytest.approx(NOW + begins, abs=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("began", "ended", "again"), [(220, 265, True), (220, 270, True), (220, 271, False), (265, 266, False)]
-)
-def test_last_try_is_made_up_for_when_the_one_before_used_its_moment(
-    began: float, ended: float, *, again: bool
-) -> None:
-    """A long try that ends after the last moment is followed by one more while 30 s are left."""
-    at = next_attempt_at(CODE_MESSAGE, attempt(at=NOW + began), NOW + ended, 0.0)
-    assert at == (NOW + ended if again else None)
-
-
-def test_host_that_deferred_the_recipient_is_stayed_with() -> None:
-    """The last host that deferred the recipient is asked first; faults of other hosts in between change nothing."""
-    greylisted = attempt(ip="192.0.2.1", category=Category.GREYLISTED)
-    elsewhere = attempt(number=2, ip="192.0.2.2", scope=Scope.SESSION)
-    assert stay_with([]) is None
-    assert stay_with([greylisted, elsewhere]) == "192.0.2.1"
-    assert stay_with([elsewhere]) is None
-
-
-def _tried(permanence: Permanence, scope: Scope, *, fallback: bool = False) -> list[Attempt]:
-    return [attempt(permanence, scope=scope, fallback=fallback)]
-
-
-@pytest.mark.parametrize(
-    ("tries", "age", "takes"),
-    [
-        ([], 100, False),
-        (_tried(Permanence.TRANSIENT, Scope.SESSION), 14, False),
-        (_tried(Permanence.TRANSIENT, Scope.SESSION), 15, True),
-        (_tried(Permanence.TRANSIENT, Scope.HOST), 100, True),
-        (_tried(Permanence.TRANSIENT, Scope.SESSION, fallback=True), 100, False),
-        (_tried(Permanence.TRANSIENT, Scope.RECIPIENT), 100, False),
-        (_tried(Permanence.TRANSIENT, Scope.RECIPIENT, fallback=True), 100, True),
-        (_tried(Permanence.PERMANENT, Scope.MESSAGE), 1, True),
-        (_tried(Permanence.PERMANENT, Scope.RECIPIENT), 1, False),
-        (_tried(Permanence.STOPPED, Scope.MESSAGE), 100, False),
-        (_tried(Permanence.AMBIGUOUS, Scope.SESSION), 100, False),
-        (
-            [*_tried(Permanence.AMBIGUOUS, Scope.SESSION), attempt(number=2, scope=Scope.SESSION)],
-            100,
-            False,
-        ),
-    ],
-)
-def test_second_route_is_taken_in_turn_and_never_after_a_word_on_the_recipient(
-    tries: list[Attempt], age: float, *, takes: bool
-) -> None:
-    """Taken when the first one got nowhere for a while, at once after a verdict on us, never after an ambiguous end."""
-    assert by_fallback(CODE_MESSAGE, tries, NOW + age) is takes
-
-
-@pytest.mark.parametrize(
-    ("tries", "helps"),
-    [
-        (_tried(Permanence.PERMANENT, Scope.MESSAGE), True),
-        (_tried(Permanence.PERMANENT, Scope.MESSAGE, fallback=True), False),
-        (_tried(Permanence.PERMANENT, Scope.RECIPIENT), False),
-        (_tried(Permanence.TRANSIENT, Scope.MESSAGE), False),
-        ([attempt(Permanence.PERMANENT, scope=Scope.MESSAGE, host=None)], False),
-    ],
-)
-def test_second_route_may_help_after_a_refusal_that_is_not_about_the_recipient(
-    tries: list[Attempt], *, helps: bool
-) -> None:
-    """A mail that no server saw (our own refusal) is not carried elsewhere, nor one that both routes refused."""
     assert fallback_may_help(CODE_MESSAGE, tries, NOW + 1) is helps
