@@ -2,7 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from tests.support.service import Service
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_connection_whose_head_does_not_arrive_is_closed(service: Service) -> None:

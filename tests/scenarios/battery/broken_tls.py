@@ -1,6 +1,7 @@
 """TLS that is offered and does not work: opportunistic, so the mail goes in clear; a bad certificate is no fault."""
 
-import datetime
+import datetime as dt
+from functools import partial
 
 from tests.scenarios.battery.site import Site
 from tests.scenarios.battery.story import Story, alone, soon
@@ -25,15 +26,15 @@ def _script(answer: Act) -> Script:
 
 def _certificate(site: Site) -> None:
     """Plan a host whose certificate is out of date, another's, and of an authority that nobody knows."""
-    ended = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
-    site.host(tls=certificate("other.example", not_before=ended - datetime.timedelta(days=9), not_after=ended))
+    ended = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    site.host(tls=certificate("other.example", not_before=ended - dt.timedelta(days=9), not_after=ended))
 
 
 STORIES = [
     *(
         Story(
             name=f"tls-{kind}",
-            plan=alone(lambda answer=answer: _script(answer), capabilities=_OFFERED),
+            plan=alone(partial(_script, answer), capabilities=_OFFERED),
             within=soon(seconds),
         )
         for kind, (answer, seconds) in _BROKEN.items()

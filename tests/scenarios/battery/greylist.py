@@ -1,5 +1,7 @@
 """Greylisting: every recipient is deferred for a while after it was first seen."""
 
+from functools import partial
+
 from tests.scenarios.battery.site import Site
 from tests.scenarios.battery.story import USUAL, Story, alone, expired, soon
 from tests.support.smtp_script import Script, at_first, say
@@ -22,10 +24,10 @@ def _each_host_its_own(site: Site) -> None:
 
 STORIES = [
     *(
-        Story(name=f"greylist-{length:g}", plan=alone(lambda length=length: grey(length)), within=soon(passed))
+        Story(name=f"greylist-{length:g}", plan=alone(partial(grey, length)), within=soon(passed))
         for length, passed in PASSES
     ),
-    Story(name="greylist-62-short-life", plan=alone(lambda: grey(62)), life=100, within=soon(66)),
+    Story(name="greylist-62-short-life", plan=alone(partial(grey, 62)), life=100, within=soon(66)),
     Story(
         name="greylist-hint",
         plan=alone(lambda: grey(70, "451 4.7.1 Greylisted, try again in 70 seconds")),
@@ -38,6 +40,6 @@ STORIES = [
         within=soon(48),
     ),
     Story(name="greylist-at-dot", plan=alone(lambda: grey(30, "451 4.7.1 Greylisted", step="dot")), within=soon(48)),
-    expired("greylist-longer-than-a-short-life", alone(lambda: grey(90)), cause="greylisted", life=80),
-    expired("greylist-longer-than-life", alone(lambda: grey(320)), cause="greylisted"),
+    expired("greylist-longer-than-a-short-life", alone(partial(grey, 90)), cause="greylisted", life=80),
+    expired("greylist-longer-than-life", alone(partial(grey, 320)), cause="greylisted"),
 ]

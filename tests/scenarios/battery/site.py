@@ -157,6 +157,6 @@ class Holes:
         listening = socket.create_server((ip, port), family=family, backlog=0)
         filling = [socket.socket(family) for _ in range(3)]
         for sock in filling:
-            sock.setblocking(False)
+            sock.settimeout(0)
             sock.connect_ex((ip, port))
         self._sockets[ip, port] = [listening, *filling]

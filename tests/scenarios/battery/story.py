@@ -5,6 +5,7 @@ The same stories are played to mailsvc by the tests and, side by side with Postf
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tests.scenarios.battery.site import Site
 from tests.support.smtp_script import Act, Rule, Session, say
@@ -84,7 +85,7 @@ def first_time(act: Act, later: Act) -> Rule:
     return choose
 
 
-def beside_a_good_one(script: Mapping[str, Act | Rule], **options: object) -> Callable[[Site], None]:
+def beside_a_good_one(script: Mapping[str, Act | Rule], **options: Any) -> Callable[[Site], None]:
     """Return the plan of a primary host with this script and a healthy secondary."""
 
     def plan(site: Site) -> None:
@@ -94,7 +95,7 @@ def beside_a_good_one(script: Mapping[str, Act | Rule], **options: object) -> Ca
     return plan
 
 
-def alone(script: Callable[[], Mapping[str, Act | Rule]], **options: object) -> Callable[[Site], None]:
+def alone(script: Callable[[], Mapping[str, Act | Rule]], **options: Any) -> Callable[[Site], None]:
     """Return the plan of one host; the script is made anew for each site, since rules remember."""
 
     def plan(site: Site) -> None:
