@@ -50,7 +50,7 @@ class Connection:
         """Offer one mail and return how that ended; what the peer or the network does is never raised."""
         self._begun = self._loop.time()
         try:
-            await self._by(deadlines.before_dot, self._offer(envelope, gate))
+            await self._by(deadlines.before_dot, self._offer(envelope, gate, deadlines))
             ended = await self._hand_over(envelope, deadlines)
         except SessionError as error:
             ended = error.ended
@@ -162,10 +162,10 @@ class Connection:
             raise self._failure(str(error)) from error
         self._step = None
 
-    async def _offer(self, envelope: Envelope, gate: Gate) -> None:
+    async def _offer(self, envelope: Envelope, gate: Gate, deadlines: Deadlines) -> None:
         self._wire.answers = []
         await self._pass(gate, Stage.MAIL)
-        for block in self._client.envelope(envelope):
+        for block in self._client.envelope(envelope.with_life(deadlines.send_by - self._loop.time())):
             await self._exchange(block)
         await self._pass(gate, Stage.DOT)
 
@@ -198,7 +198,7 @@ class Connection:
             raise self._failure(self._client.fault or wire.lost or "")
         wire.write(self._client.body(envelope))
         handed = self._loop.time()
-        silence = await self._silence(deadlines, deadlines.answer_by)
+        silence = await self._silence(deadlines, deadlines.wait_until(handed))
         for _, reply, good in wire.answers[:1]:
             kind = Kind.ACCEPTED if good else Kind.of(reply)
             if kind is not Kind.FAILED:
@@ -207,17 +207,11 @@ class Connection:
 
     async def _silence(self, deadlines: Deadlines, last: float) -> str:
         """Wait for the reply to the dot until ``last``; return why it is waited for no longer, if it did not come."""
-        if await self._settled_by(min(deadlines.send_by, last)):
+        if await self._wire.settled_by(min(deadlines.send_by, last)):
             return ""
         if self._wire.unsent():
             return "a part of the mail was still unsent when its time was over, and was cut off"
-        return "" if await self._settled_by(last) else "no reply to the mail in time"
-
-    async def _settled_by(self, when: float) -> bool:
-        while not self._wire.settled:
-            if not await self._wire.news(when):
-                return False
-        return True
+        return "" if await self._wire.settled_by(last) else "no reply to the mail in time"
 
     # Words and figures
 

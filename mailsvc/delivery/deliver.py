@@ -22,6 +22,7 @@ from mailsvc.domain.message import Message
 from mailsvc.domain.outcome import Attempt, Verdict
 from mailsvc.domain.reply import Stage
 from mailsvc.domain.secret import Secret
+from mailsvc.domain.settlement import REPEAT_MIN_LIFE
 from mailsvc.store import Store, StoreUnavailable, lifecycle
 from mailsvc.templates import MailRefused
 
@@ -29,6 +30,8 @@ from mailsvc.templates import MailRefused
 ANSWER_LATEST = 10.0
 #: RFC 5321 4.5.3.2.6: no server needs longer; only notices live longer (seconds).
 ANSWER_MAX = 600.0
+#: A repeat is begun so long before the last moment for one (seconds): the first end has to be recorded.
+REPEAT_MARGIN = 2.0
 #: Seconds between two tries to record an attempt in a store that cannot write.
 RECORD_AGAIN = 0.5
 #: A relay is asked to tell what became of the mail, success too.
@@ -129,6 +132,7 @@ class Delivery:
             gate=self._gate(message, asked),
             hand_over_by=message.hand_over_by + offset,
             answer_by=min(message.expires_at + ANSWER_LATEST + offset, now + ANSWER_MAX),
+            repeat_by=None if message.ambiguous else message.expires_at - REPEAT_MIN_LIFE - REPEAT_MARGIN + offset,
             stay_with=message.stay_with,
         )
 

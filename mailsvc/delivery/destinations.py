@@ -27,6 +27,9 @@ RECOVERY = 10
 #: Destinations remembered at most; idle ones are forgotten first.
 SIZE = 10_000
 
+#: The longest an idle connection may be kept (seconds): servers let go after five minutes, RFC 5321 4.5.3.2.7.
+IDLE_MAX = 300
+
 _OWN = Path(__file__).with_name("profiles.toml")
 
 
@@ -52,6 +55,7 @@ class Destination:
         self.name = name
         self.profile = profile
         self.places = Places(min(FIRST, profile.connections))
+        self.troubled = False  #: its last session led nowhere
         self._not_before = 0.0
         self._back_off = 0.0
         self._well = 0
@@ -65,20 +69,25 @@ class Destination:
         if self.wait() == 0.0:  # the others that were under way heard the same: one step
             self._back_off = min(max(self._back_off * 2, BACK_OFF_MIN), BACK_OFF_MAX)
             self._not_before = time.monotonic() + self._back_off
-            self.narrow()
+            self._narrow()
         self._well = 0
 
-    def narrow(self) -> None:
-        """Come with half as many sessions: it asked for less, or they lead nowhere."""
-        self.places.limit = max(1, self.places.limit // 2)
+    def led_nowhere(self) -> None:
+        """Note a session that no word about the mail came of: come with half as many."""
+        self.troubled = True
+        self._narrow()
 
     def went_well(self) -> None:
         """Note a session that ended well: come with one more."""
+        self.troubled = False
         self._well += 1
         if self._back_off and self._well < RECOVERY:
             return
         self._well, self._back_off = 0, 0.0
         self.places.widen(self.profile.connections)
+
+    def _narrow(self) -> None:
+        self.places.limit = max(1, self.places.limit // 2)
 
 
 class Destinations:
@@ -92,7 +101,7 @@ class Destinations:
 
     def of(self, host: str) -> Destination:
         """Return the destination of a mail exchanger's name."""
-        site = _suffixes().privatesuffix(host.lower()) or host.lower()
+        site = _site(host)
         known = self._known.get(site)
         if known is None:
             profile = self._profiles.get(site, self._default)
@@ -125,18 +134,36 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 
+def _site(host: str) -> str:
+    """Return the registrable domain of a host, the host itself where it has none."""
+    return _suffixes().privatesuffix(host.lower()) or host.lower()
+
+
 def _read(file: Path) -> dict[str, Any]:
+    """Return a document of ``[default]`` and ``[[profile]]`` tables."""
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        document = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ProfileError(f"{file}: {error}") from None
+    profiles = document.get("profile", [])
+    well = isinstance(profiles, list) and all(
+        isinstance(table, dict) for table in [document.get("default", {}), *profiles]
+    )
+    if not well or document.keys() - {"default", "profile"}:
+        raise ProfileError(f"{file}: found {', '.join(document)}, expected the tables [default] and [[profile]]")
+    return document
 
 
 def _profile(file: Path, entry: dict[str, Any]) -> Profile:
     names = {field.name for field in fields(Profile)}
+    where = f"{file}: profile {entry.get('name', '?')}"
     if entry.keys() != names:
-        raise ProfileError(f"{file}: profile {entry.get('name', '?')} must have {', '.join(sorted(names))}")
-    numbers = ("connections", "mails", "idle")
-    if any(not isinstance(entry[name], int | float) or entry[name] < 1 for name in numbers):
-        raise ProfileError(f"{file}: profile {entry['name']}: {', '.join(numbers)} must be numbers from 1")
-    return Profile(**entry | {"sites": tuple(entry["sites"])})
+        raise ProfileError(f"{where} must have {', '.join(sorted(names))}")
+    if any(type(entry[name]) is not int or entry[name] < 1 for name in ("connections", "mails")):
+        raise ProfileError(f"{where}: connections and mails must be whole numbers from 1")
+    if type(entry["idle"]) not in (int, float) or not 1 <= entry["idle"] <= IDLE_MAX:
+        raise ProfileError(f"{where}: idle must be a number of seconds from 1 to {IDLE_MAX}")
+    sites = entry["sites"]
+    if not isinstance(sites, list) or not all(isinstance(site, str) and _site(site) == site for site in sites):
+        raise ProfileError(f"{where}: sites must be a list of registrable domains in lower case, like docomo.ne.jp")
+    return Profile(**entry | {"sites": tuple(sites)})

@@ -6,7 +6,8 @@ cannot travel exactly as it stands is refused with ``ValueError`` when the envel
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 ENVID_MAX = 100  # characters, RFC 3461 4.4
 BY_MAX = 999_999_999  # seconds, RFC 2852 4
@@ -26,7 +27,8 @@ class Envelope:
     envid: str | None = None  #: ENVID=, where DSN is offered (RFC 3461 4.4)
     notify: str = "FAILURE,DELAY"  #: NOTIFY=, where DSN is offered (RFC 3461 4.1)
     ret: str = "HDRS"  #: RET=, where DSN is offered (RFC 3461 4.3)
-    deliver_by: float | None = None  #: seconds from now; BY=, where DELIVERBY is offered and allows it (RFC 2852)
+    #: seconds left when it was made; BY=, where DELIVERBY is offered and allows it (RFC 2852)
+    deliver_by: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot travel as it stands."""
@@ -45,6 +47,10 @@ class Envelope:
         """The mail as written after DATA: dot-stuffed, with the final dot (RFC 5321 4.5.2)."""
         stuffed = self.data.replace(b"\r\n.", b"\r\n..") + b".\r\n"
         return b"." + stuffed if self.data.startswith(b".") else stuffed
+
+    def with_life(self, seconds: float) -> Self:
+        """Return it with the time that is left now: it may have waited for a session since it was made."""
+        return self if self.deliver_by is None else replace(self, deliver_by=seconds)
 
     def mail(self, capabilities: Mapping[str, str]) -> str:
         """Return the MAIL command with the parameters the server knows."""

@@ -23,11 +23,14 @@ class Round:
     gate: Gate
     hand_over_by: float  #: nothing is handed over later
     answer_by: float  #: the reply to the dot is awaited until then
+    repeat_by: float | None = None  #: later than this no repeat of the mail begins; None: it is not repeated
     stay_with: str | None = None  #: address of the host that deferred the recipient before: greylists know it
 
     def deadlines(self, timeouts: Timeouts, now: float) -> Deadlines:
         """Return the deadlines of a session that begins now."""
-        return Deadlines.begin(timeouts, now=now, hand_over_by=self.hand_over_by, answer_by=self.answer_by)
+        return Deadlines.begin(
+            timeouts, now=now, hand_over_by=self.hand_over_by, answer_by=self.answer_by, repeat_by=self.repeat_by
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,14 @@ class Handed:
         return ended.kind is Kind.FAILED or (
             ended.kind in (Kind.REFUSED, Kind.DEFERRED) and ended.stage in _BEFORE_MAIL
         )
+
+    @property
+    def host_in_trouble(self) -> bool:
+        """Whether another host may do better next time: this one got nowhere, or is in temporary trouble of its own."""
+        ended = self.ended
+        closing = ended.reply is not None and ended.reply.code == CLOSING
+        own_trouble = ended.kind is Kind.DEFERRED and (closing or ended.stage is not Stage.RCPT)
+        return self.round_goes_on or own_trouble or ended.kind is Kind.AMBIGUOUS
 
 
 def failed(stage: Stage, text: str, *, begun: float, host: str | None = None, verdict: Verdict | None = None) -> Handed:

@@ -1,15 +1,17 @@
 """Route ``mx``: straight to the mail exchangers of the recipient's domain (RFC 5321 5.1).
 
 Decides the order of hosts and addresses, which of them may be connected to at all, and how many sessions a destination
-gets. A host that gets nowhere is followed by the next one at once and asked last for a minute. Names are resolved once
+gets. A host that gets nowhere is followed by the next one at once and asked last for a minute; all destinations whose
+last session led nowhere share half of the process's sessions, so that others always find one. Names are resolved once
 per round, and the connection goes to the address that was checked.
 """
 
 import asyncio
 import ipaddress
 import zlib
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -30,6 +32,8 @@ SESSIONS = 1000
 #: A host that got nowhere is asked last for so long (seconds).
 SHAKY = 60.0
 _SHAKY_MAX = 10_000
+#: With less time than this until the mail must be handed over there is no further round (seconds).
+_LAST_ROUND = 16.0
 #: A destination that asked us to slow down is not waited for beyond what leaves so much for the session (seconds).
 _SESSION_RESERVE = 15.0
 
@@ -79,6 +83,7 @@ class MxRoute:
         self._allow_private = allow_private
         self._sources = sources
         self._places = Places(sessions)
+        self._troubled = Places(max(1, sessions // 2))
         self._pool = Pool(limit=sessions)
         self._sessions = Sessions(self._pool)
         self._shaky: OrderedDict[str, float] = OrderedDict()
@@ -96,7 +101,6 @@ class MxRoute:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         domain = envelope.forward_path.rpartition("@")[2].lower()
-        made: list[Handed] = []
         try:
             async with asyncio.timeout_at(turn.hand_over_by):
                 targets = [target async for target in self._targets(domain, turn.stay_with)]
@@ -105,10 +109,7 @@ class MxRoute:
         except (DnsTrouble, TimeoutError) as error:
             return [failed(Stage.DNS, str(error) or "no answer from DNS in time", begun=begun, verdict=_DNS_TROUBLE)]
         dns = loop.time() - begun
-        for target in targets:
-            made += await self._visit(target, envelope, turn)
-            if not made[-1].round_goes_on:
-                break
+        made = await self._round(targets, envelope, turn)
         if not made:
             text = f"no mail exchanger of {domain} has a public address"
             return [failed(Stage.DNS, text, begun=begun, verdict=_DNS_TROUBLE)]
@@ -116,20 +117,50 @@ class MxRoute:
             await self._known.note(domain)
         return [replace(made[0], dns=dns), *made[1:]]
 
-    async def _visit(self, target: _Target, envelope: Envelope, turn: Round) -> list[Handed]:
-        """Wait for a place at a destination and offer the mail there."""
+    async def _round(self, targets: Sequence[_Target], envelope: Envelope, turn: Round) -> list[Handed]:
+        """Visit one target after another; return the end of each session."""
+        made: list[Handed] = []
+        waiting = deque(targets)
+        while waiting:
+            target = waiting.popleft()
+            sessions = await self._visit(target, envelope, turn, elsewhere=bool(waiting))
+            made += sessions
+            if not sessions:
+                waiting.append(target)
+            elif _deferred_in_last_round(sessions[-1], turn):
+                waiting = deque(other for other in waiting if other.host != target.host)
+            elif not sessions[-1].round_goes_on:
+                break
+        return made
+
+    async def _visit(self, target: _Target, envelope: Envelope, turn: Round, *, elsewhere: bool) -> list[Handed]:
+        """Wait for a place at a destination and offer the mail there.
+
+        Returns nothing where others found meanwhile that the host leads nowhere, and there is an ``elsewhere`` to go.
+        """
         loop = asyncio.get_running_loop()
         destination = self._destinations.of(target.host)
         begun = loop.time()
+        shaky = self._shaky_until(target)
         try:
             await self._hold_back(destination, turn)
-            async with destination.places.at(turn.hand_over_by), self._places.at(turn.hand_over_by):
+            async with self._place(destination, turn.hand_over_by):
+                if elsewhere and self._shaky_until(target) > max(shaky, loop.time()):
+                    return []
                 made = await self._sessions.offer(self._endpoint(target, destination.profile), envelope, turn)
         except TimeoutError:
             text = f"{destination.name} had no free session for as long as there was time"
             return [failed(Stage.CONNECT, text, begun=begun, host=target.host)]
         self._learn(destination, target, made[-1])
         return made
+
+    @asynccontextmanager
+    async def _place(self, destination: Destination, by: float) -> AsyncIterator[None]:
+        """Hold a place at the destination and in the process."""
+        async with destination.places.at(by):
+            share = self._troubled.at(by) if destination.troubled else nullcontext()
+            async with share, self._places.at(by):
+                yield
 
     async def _hold_back(self, destination: Destination, turn: Round) -> None:
         """Wait as long as a destination asked us to, but never so long that the mail is lost by it."""
@@ -139,17 +170,22 @@ class MxRoute:
     def _learn(self, destination: Destination, target: _Target, handed: Handed) -> None:
         if handed.ended.kind is Kind.STOPPED:
             return
-        if handed.round_goes_on:
+        if handed.host_in_trouble:
             self._shaky[target.ip] = asyncio.get_running_loop().time() + SHAKY
             self._shaky.move_to_end(target.ip)
             while len(self._shaky) > _SHAKY_MAX:
                 self._shaky.popitem(last=False)
-            destination.narrow()
+        else:
+            self._shaky.pop(target.ip, None)
+        if handed.round_goes_on or handed.ended.kind is Kind.AMBIGUOUS:
+            destination.led_nowhere()
         elif handed.ended.reply is not None and handed.ended.reply.code == CLOSING:
             destination.slow_down()
         else:
-            self._shaky.pop(target.ip, None)
             destination.went_well()
+
+    def _shaky_until(self, target: _Target) -> float:
+        return self._shaky.get(target.ip, 0.0)
 
     async def _targets(self, domain: str, stay_with: str | None) -> AsyncIterator[_Target]:
         """Yield the addresses to try: the one that knows us first, those that got nowhere a moment ago last."""
@@ -165,7 +201,7 @@ class MxRoute:
         if trouble and not found:
             raise trouble
         now = asyncio.get_running_loop().time()
-        found.sort(key=lambda target: (target.ip != stay_with, self._shaky.get(target.ip, 0.0) > now))
+        found.sort(key=lambda target: (target.ip != stay_with, self._shaky_until(target) > now))
         for target in found:
             yield target
 
@@ -196,3 +232,12 @@ class MxRoute:
         """Return the end for a domain that is said not to exist; one that took mail lately has broken DNS."""
         verdict = _DNS_TROUBLE if await self._known.took_mail(domain) else _NO_DOMAIN
         return failed(Stage.DNS, text, begun=begun, verdict=verdict)
+
+
+def _deferred_in_last_round(handed: Handed, turn: Round) -> bool:
+    """Whether there is no more waiting for a host that defers: then the others are asked too.
+
+    Not before that, since at another host a greylist begins anew.
+    """
+    left = turn.hand_over_by - asyncio.get_running_loop().time()
+    return left < _LAST_ROUND and handed.ended.kind is Kind.DEFERRED

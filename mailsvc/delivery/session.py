@@ -75,6 +75,10 @@ class Timeouts:
     attempt: float = 45.0  #: from the beginning until body and dot are written
 
 
+#: The reply to the dot is awaited so long at least before a repeat (seconds): carriers take half a minute.
+ANSWER_MIN = 60.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
     """Instants of one attempt, in seconds of the event loop's clock."""
@@ -82,11 +86,21 @@ class Deadlines:
     before_dot: float  #: unless body and dot are written by then the attempt fails
     send_by: float  #: what the peer has not taken of the mail by then is cut off; the end is ambiguous
     answer_by: float  #: the reply to the dot is awaited until then
+    repeat_by: float | None = None  #: later than this no repeat of the mail begins; None: it is not repeated
 
     @classmethod
-    def begin(cls, timeouts: Timeouts, *, now: float, hand_over_by: float, answer_by: float) -> Self:
+    def begin(
+        cls, timeouts: Timeouts, *, now: float, hand_over_by: float, answer_by: float, repeat_by: float | None = None
+    ) -> Self:
         """Return the deadlines of an attempt that begins ``now``; nothing is handed over after ``hand_over_by``."""
-        return cls(before_dot=min(now + timeouts.attempt, hand_over_by), send_by=hand_over_by, answer_by=answer_by)
+        before_dot = min(now + timeouts.attempt, hand_over_by)
+        return cls(before_dot=before_dot, send_by=hand_over_by, answer_by=answer_by, repeat_by=repeat_by)
+
+    def wait_until(self, handed_over_at: float) -> float:
+        """Return until when the reply is awaited: to the end, but where a repeat is possible, until its last moment."""
+        if self.repeat_by is not None and self.repeat_by - handed_over_at >= ANSWER_MIN:
+            return min(self.repeat_by, self.answer_by)
+        return self.answer_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,16 +73,18 @@ class Sweeper:
 
     async def close_abandoned(self) -> int:
         """Record what became of attempts that nobody runs, ring for their messages; return how many there were."""
-        closed = 0
-        for message_id in await self._store.read(recovery.open_attempts):
-            if self._store.gate.open(message_id):
-                continue
-            now = self._clock.now()
-            message = await self._store.write(partial(recovery.close_attempt, message_id=message_id, now=now))
-            closed += message is not None
-            if message and message.next_attempt_at is not None:
-                self._queue.ring(message.id, message.next_attempt_at)
-        return closed
+        open_ = await self._store.read(recovery.open_attempts)
+        # All at once, so that they share transactions: ten thousand of them must not hold up a start.
+        closed = await asyncio.gather(*(self._close(id_) for id_ in open_ if not self._store.gate.open(id_)))
+        return sum(closed)
+
+    async def _close(self, message_id: str) -> bool:
+        """Record the end of one abandoned attempt; whether there was anything to do."""
+        now = self._clock.now()
+        message = await self._store.write(partial(recovery.close_attempt, message_id=message_id, now=now))
+        if message and message.next_attempt_at is not None:
+            self._queue.ring(message.id, message.next_attempt_at)
+        return message is not None
 
     async def ring_all(self) -> None:
         """Ring for every try that is still to come, as after a start."""

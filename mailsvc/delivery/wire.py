@@ -71,6 +71,13 @@ class Wire(asyncio.Protocol):
             timer.cancel()
             self._news = None
 
+    async def settled_by(self, until: float) -> bool:
+        """Wait until everything is answered or lost; return False where ``until`` came first."""
+        while not self.settled:
+            if not await self.news(until):
+                return False
+        return True
+
     def unsent(self) -> bool:
         """Whether the peer has not yet acknowledged every octet written."""
         if self.lost is not None:

@@ -36,7 +36,7 @@ def _mx_route(settings: Settings, store: Store, clock: Clock) -> MxRoute:
     try:
         profiles = load_profiles(settings.profiles)
     except ProfileError as error:
-        raise StartError(str(error)) from None
+        raise StartError(f"MAILSVC_PROFILES: {error}") from None
     return MxRoute(
         hosts=MailHosts(Resolver(settings.dns or ()).ask),
         destinations=Destinations(profiles),

@@ -6,6 +6,8 @@ from mailsvc.store.schema import domains
 from mailsvc.store.sql import upsert
 from mailsvc.store.transaction import Transaction
 
+_NOTE = upsert(domains, ["domain"], ["took_mail_at"])
+
 
 def took_mail(connection: Connection, domain: str, since: float) -> bool:
     """Whether a domain took a mail after an instant."""
@@ -15,4 +17,4 @@ def took_mail(connection: Connection, domain: str, since: float) -> bool:
 
 def note(tx: Transaction, domain: str, now: float) -> None:
     """Note that a domain took a mail."""
-    upsert(tx.connection, domains, {"domain": domain}, {"took_mail_at": now})
+    _NOTE.all(tx.connection, domain=domain, took_mail_at=now)

@@ -6,15 +6,22 @@ The stored fingerprint of the body is keyed (HMAC): the table alone does not let
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from mailsvc.store.cipher import Cipher
 from mailsvc.store.schema import idempotency
-from mailsvc.store.sql import upsert
+from mailsvc.store.sql import Prepared, upsert
 from mailsvc.store.transaction import Transaction
 
 #: How long an answer is repeated (seconds).
 KEPT = 24 * 3600.0
+
+_FIND = Prepared(
+    select(idempotency.c.fingerprint, idempotency.c.answer, idempotency.c.at).where(
+        idempotency.c.api_key == bindparam("api_key"), idempotency.c.key == bindparam("key")
+    )
+)
+_KEEP = upsert(idempotency, ["api_key", "key"], ["fingerprint", "answer", "at"])
 
 
 class IdempotencyConflict(Exception):
@@ -35,11 +42,8 @@ def find(connection: Connection, cipher: Cipher, claim: Claim, now: float) -> di
 
     Raises `IdempotencyConflict` when the key has answered another body.
     """
-    query = select(idempotency.c.fingerprint, idempotency.c.answer).where(
-        idempotency.c.api_key == claim.api_key, idempotency.c.key == claim.key, idempotency.c.at > now - KEPT
-    )
-    row = connection.execute(query).one_or_none()
-    if row is None:
+    row = _FIND.first(connection, api_key=claim.api_key, key=claim.key)
+    if row is None or row.at <= now - KEPT:
         return None
     if not cipher.matches(row.fingerprint, claim.body):
         raise IdempotencyConflict
@@ -49,10 +53,5 @@ def find(connection: Connection, cipher: Cipher, claim: Claim, now: float) -> di
 
 def keep(tx: Transaction, claim: Claim, answer: dict[str, Any], now: float) -> None:
     """Keep the answer to a request; an answer that is out of date gives way."""
-    key = {"api_key": claim.api_key, "key": claim.key}
-    upsert(
-        tx.connection,
-        idempotency,
-        key,
-        {"fingerprint": tx.cipher.fingerprint(claim.body), "answer": answer, "at": now},
-    )
+    fingerprint = tx.cipher.fingerprint(claim.body)
+    _KEEP.all(tx.connection, api_key=claim.api_key, key=claim.key, fingerprint=fingerprint, answer=answer, at=now)

@@ -38,7 +38,7 @@ def claim(tx: Transaction, message_id: str, now: float) -> Message | None:
     """
     if tx.gate.open(message_id):  # the end of the attempt before is stored, but its runner is not yet through the gate
         return None
-    row = tx.connection.execute(select(table).where(table.c.id == message_id)).one_or_none()
+    row = messages.row_of(tx.connection, message_id)
     if row is None or row.state != MessageState.QUEUED or row.next_attempt_at is None or row.next_attempt_at > now:
         return None
     message = messages.from_row(row)
@@ -73,7 +73,6 @@ def conclude(
         messages.add_attempt(tx, message, attempt)
     ambiguous = sum(attempt.ambiguous for attempt in made)
     counted = replace(message, attempts=message.attempts + len(made), ambiguous=message.ambiguous + ambiguous)
-    messages.change(tx, counted, attempts=counted.attempts, ambiguous=counted.ambiguous)
     tries = messages.attempts_of(tx.connection, message_id) if message.attempts else made
     # Jitter spreads retries; nothing secret hangs on it.
     jitter = random.random()  # noqa: S311
@@ -168,8 +167,9 @@ def _apply(
     if settled.outcome:
         messages.end(tx, message, settled.outcome)
         message = replace(message, state=settled.outcome.state, outcome=settled.outcome, next_attempt_at=None)
-    elif settled.next_attempt_at is not None:
-        messages.change(tx, message, next_attempt_at=settled.next_attempt_at)
-        message = replace(message, next_attempt_at=settled.next_attempt_at)
+    else:
+        if settled.next_attempt_at is not None:
+            message = replace(message, next_attempt_at=settled.next_attempt_at)
+        messages.count(tx, message)
     messages.emit(tx, message, settled.events, now, made)
     return message

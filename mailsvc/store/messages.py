@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from mailsvc.domain.address import parse
 from mailsvc.domain.event import EventType
@@ -13,6 +13,7 @@ from mailsvc.domain.reply import Stage
 from mailsvc.domain.secret import Secret
 from mailsvc.domain.view import message_view
 from mailsvc.store.schema import attempts, messages
+from mailsvc.store.sql import Prepared, binds
 from mailsvc.store.transaction import Transaction
 
 #: Columns that are fields of the same name and kind.
@@ -20,6 +21,21 @@ _PLAIN = (
     *("id", "api_key", "to", "template", "is_code", "locale", "reference", "tag", "challenge", "customer", "context"),
     *("accepted_at", "expires_at", "fence", "attempts", "ambiguous", "next_attempt_at", "at_risk", "used_at"),
 )
+_THIS = messages.c.id == bindparam("message")
+_ADD = Prepared(insert(messages))
+_GET = Prepared(select(messages).where(_THIS))
+_COUNTS = {name: f"new_{name}" for name in ("attempts", "ambiguous", "next_attempt_at")}
+_ENDS = {
+    name: f"new_{name}"
+    for name in (
+        *("attempts", "ambiguous", "next_attempt_at"),
+        *("state", "code", "ended_at", "category", "cause", "reply", "relayed"),
+    )
+}
+_COUNT = Prepared(update(messages).where(_THIS).values(binds(messages, _COUNTS)))
+_END = Prepared(update(messages).where(_THIS).values(binds(messages, _ENDS)))
+_ADD_ATTEMPT = Prepared(insert(attempts))
+_ATTEMPTS = Prepared(select(attempts).where(attempts.c.message == bindparam("message")).order_by(attempts.c.number))
 
 
 def add(tx: Transaction, message: Message) -> None:
@@ -32,13 +48,18 @@ def add(tx: Transaction, message: Message) -> None:
         "half_life": message.half_life,
         "state": message.state.value,
     }
-    tx.connection.execute(insert(messages), row)
+    _ADD.all(tx.connection, **row)
 
 
 def get(connection: Connection, message_id: str) -> Message | None:
     """Return a message without its code, None when there is none of this id."""
-    row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
+    row = row_of(connection, message_id)
     return None if row is None else from_row(row)
+
+
+def row_of(connection: Connection, message_id: str) -> Any:
+    """Return the row of a message, None when there is none of this id."""
+    return _GET.first(connection, message=message_id)
 
 
 def any_there(connection: Connection) -> bool:
@@ -48,8 +69,7 @@ def any_there(connection: Connection) -> bool:
 
 def attempts_of(connection: Connection, message_id: str) -> list[Attempt]:
     """Return the attempts of a message in their order."""
-    query = select(attempts).where(attempts.c.message == message_id).order_by(attempts.c.number)
-    return [_attempt(row) for row in connection.execute(query)]
+    return [_attempt(row) for row in _ATTEMPTS.all(connection, message=message_id)]
 
 
 def view(connection: Connection, message: Message) -> dict[str, Any]:
@@ -71,26 +91,37 @@ def change(tx: Transaction, message: Message, **columns: Any) -> None:
     tx.connection.execute(update(messages).where(messages.c.id == message.id).values(**columns))
 
 
+def count(tx: Transaction, message: Message) -> None:
+    """Write down how many attempts a queued message has behind it, and when the next one begins."""
+    _COUNT.all(
+        tx.connection,
+        message=message.id,
+        new_attempts=message.attempts,
+        new_ambiguous=message.ambiguous,
+        new_next_attempt_at=message.next_attempt_at,
+    )
+
+
 def end(tx: Transaction, message: Message, outcome: Outcome) -> None:
-    """Make a message final: its outcome is written and its code wiped."""
-    change(
-        tx,
-        message,
-        state=outcome.state.value,
-        code=None,
-        next_attempt_at=None,
-        ended_at=outcome.at,
-        category=outcome.category,
-        cause=outcome.cause,
-        reply=outcome.reply,
-        relayed=outcome.relayed,
+    """Make a message final: its outcome and counts are written and its code wiped."""
+    _END.all(
+        tx.connection,
+        message=message.id,
+        new_attempts=message.attempts,
+        new_ambiguous=message.ambiguous,
+        new_state=outcome.state.value,
+        new_ended_at=outcome.at,
+        new_category=outcome.category,
+        new_cause=outcome.cause,
+        new_reply=outcome.reply,
+        new_relayed=outcome.relayed,
     )
 
 
 def add_attempt(tx: Transaction, message: Message, attempt: Attempt) -> None:
     """Insert an attempt that has ended."""
     row = {name: getattr(attempt, name) for name in Attempt.__dataclass_fields__}
-    tx.connection.execute(insert(attempts), {"message": message.id, **row, "seconds": dict(attempt.seconds)})
+    _ADD_ATTEMPT.all(tx.connection, message=message.id, **row | {"seconds": dict(attempt.seconds)})
 
 
 def emit(
@@ -120,7 +151,7 @@ def emit(
         )
 
 
-def from_row(row: Row[Any], code: Secret | None = None) -> Message:
+def from_row(row: Any, code: Secret | None = None) -> Message:
     """Return the message of a row, with its code where the caller has opened it."""
     return Message(
         **{name: getattr(row, name) for name in _PLAIN},
@@ -131,7 +162,7 @@ def from_row(row: Row[Any], code: Secret | None = None) -> Message:
     )
 
 
-def _outcome(row: Row[Any]) -> Outcome | None:
+def _outcome(row: Any) -> Outcome | None:
     if row.ended_at is None:
         return None
     return Outcome(
@@ -144,7 +175,7 @@ def _outcome(row: Row[Any]) -> Outcome | None:
     )
 
 
-def _attempt(row: Row[Any]) -> Attempt:
+def _attempt(row: Any) -> Attempt:
     return Attempt(
         number=row.number,
         at=row.at,

@@ -102,7 +102,7 @@ addresses = Table(
     metadata,
     Column("identity", String, primary_key=True),
     Column("tag", String, nullable=False, unique=True),
-    Column("mailed_at", Double, nullable=False),
+    Column("first_mailed_at", Double, nullable=False),
 )
 
 domains = Table(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
 
 from mailsvc.domain.event import Event
 from mailsvc.store.cipher import Cipher
@@ -21,13 +20,13 @@ from mailsvc.store.events import ensure_log
 from mailsvc.store.gate import DotGate
 from mailsvc.store.migrate import upgrade
 from mailsvc.store.schema import facts
-from mailsvc.store.sql import upsert
+from mailsvc.store.sql import DATABASE_ERRORS, upsert
 from mailsvc.store.transaction import StoreUnavailable, Transaction
 from mailsvc.store.writer import Writer
 
 T = TypeVar("T")
 _READERS = 2
-_PROOF = "proof"
+_PROVE = upsert(facts, ["name"], ["value"])
 #: WAL so that readers never wait for the writer; FULL so that a commit is on the disk before it is answered.
 _PRAGMAS = (
     "journal_mode = WAL",
@@ -87,7 +86,7 @@ class Store:
 
     async def prove(self) -> None:
         """Write something; raises `StoreUnavailable` while nothing can be written."""
-        await self.write(lambda tx: upsert(tx.connection, facts, {"name": _PROOF}, {"value": secrets.token_hex(4)}))
+        await self.write(lambda tx: _PROVE.all(tx.connection, name="proof", value=secrets.token_hex(4)))
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with _trouble_is_unavailable(), self._engine.connect() as connection:
@@ -128,8 +127,8 @@ def _with_connection(url: str, work: Callable[[Connection], T]) -> T:
 def _trouble_is_unavailable() -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
-        raise StoreUnavailable(f"the store cannot be used: {error.orig}") from None
+    except DATABASE_ERRORS as error:
+        raise StoreUnavailable(f"the store cannot be used: {getattr(error, 'orig', error)}") from None
 
 
 def make_engine(url: str) -> Engine:

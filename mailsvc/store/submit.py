@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import bindparam, select
 
 from mailsvc.domain.event import EventType
 from mailsvc.domain.identifier import new_id, new_reference
@@ -22,8 +22,23 @@ from mailsvc.store.idempotency import Claim
 from mailsvc.store.lifecycle import enter, revoke
 from mailsvc.store.schema import challenges
 from mailsvc.store.schema import messages as table
-from mailsvc.store.sql import upsert
+from mailsvc.store.sql import Prepared, upsert
 from mailsvc.store.transaction import Transaction
+
+_RECENT = Prepared(
+    select(table.c.accepted_at)
+    .where(
+        table.c.address == bindparam("address"),
+        table.c.accepted_at > bindparam("since"),
+        table.c.is_code == bindparam("is_code"),
+    )
+    .order_by(table.c.accepted_at.desc())
+    .limit(bindparam("most"))
+)
+_LOCK = upsert(challenges, ["api_key", "challenge"], ["message", "at"])
+_EARLIER = Prepared(
+    select(table).where(table.c.challenge == bindparam("challenge"), table.c.api_key == bindparam("api_key"))
+)
 
 
 class RateLimited(Exception):
@@ -68,30 +83,31 @@ def _check_rate(tx: Transaction, request: Submission, limits: Limits) -> None:
     if not limits:
         return
     now = request.accepted_at
-    query = (
-        select(table.c.accepted_at)
-        .where(
-            table.c.address == request.address.identity,
-            table.c.accepted_at > now - max(seconds for _, seconds in limits),
-            table.c.is_code == request.is_code,
-        )
-        .order_by(table.c.accepted_at.desc())
-        .limit(max(count for count, _ in limits))
+    earlier = _RECENT.all(
+        tx.connection,
+        address=request.address.identity,
+        since=now - max(seconds for _, seconds in limits),
+        is_code=request.is_code,
+        most=max(count for count, _ in limits),
     )
-    wait = retry_after(limits, tx.connection.execute(query).scalars().all(), now)
+    wait = retry_after(limits, [row.accepted_at for row in earlier], now)
     if wait is not None:
         raise RateLimited(wait)
 
 
-def _lock_challenge(tx: Transaction, request: Submission, message_id: str) -> Sequence[Row[Any]]:
+def _lock_challenge(tx: Transaction, request: Submission, message_id: str) -> Sequence[Any]:
     """Return the earlier messages of the challenge; a second submit of the same challenge waits for this one."""
     if request.challenge is None:
         return ()
     if request.is_code:
-        key = {"api_key": request.api_key, "challenge": request.challenge}
-        upsert(tx.connection, challenges, key, {"message": message_id, "at": request.accepted_at})
-    query = select(table).where(table.c.challenge == request.challenge, table.c.api_key == request.api_key)
-    return tx.connection.execute(query).all()
+        _LOCK.all(
+            tx.connection,
+            api_key=request.api_key,
+            challenge=request.challenge,
+            message=message_id,
+            at=request.accepted_at,
+        )
+    return _EARLIER.all(tx.connection, challenge=request.challenge, api_key=request.api_key)
 
 
 def _message(tx: Transaction, request: Submission, message_id: str, taken: frozenset[str]) -> Message:
@@ -114,7 +130,7 @@ def _message(tx: Transaction, request: Submission, message_id: str, taken: froze
     )
 
 
-def _supersede(tx: Transaction, older: Sequence[Row[Any]], now: float) -> tuple[list[str], list[str]]:
+def _supersede(tx: Transaction, older: Sequence[Any], now: float) -> tuple[list[str], list[str]]:
     """End the older codes of the challenge; return the ids that ended and those already handed over."""
     superseded: list[str] = []
     raced: list[str] = []

@@ -10,9 +10,13 @@ from sqlalchemy import Connection, insert
 
 from mailsvc.domain.event import Event, EventType
 from mailsvc.domain.identifier import new_id
-from mailsvc.store import schema
 from mailsvc.store.cipher import Cipher
 from mailsvc.store.gate import DotGate
+from mailsvc.store.schema import events
+from mailsvc.store.sql import Prepared, binds
+
+_FIELDS = ("id", "type", "at", "message", "challenge", "customer", "address", "data")
+_APPEND = Prepared(insert(events).values(binds(events, {name: name for name in _FIELDS})).returning(events.c.seq))
 
 
 class StoreUnavailable(Exception):
@@ -51,9 +55,8 @@ class Transaction:
             "address": address,
             "data": data,
         }
-        insertion = insert(schema.events).returning(schema.events.c.seq)
-        seq = self.connection.execute(insertion, {"type": type_.value, **fields}).scalar_one()
-        self.events.append(Event(seq=seq, type=type_, **fields))
+        appended = _APPEND.first(self.connection, type=type_.value, **fields)
+        self.events.append(Event(seq=appended.seq, type=type_, **fields))
 
     def on_rollback(self, undo: Callable[[], None]) -> None:
         """Register what must be taken back in memory when this work is rolled back."""

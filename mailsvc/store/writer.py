@@ -16,17 +16,23 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from mailsvc.domain.event import Event
 from mailsvc.store.cipher import Cipher
 from mailsvc.store.gate import DotGate
+from mailsvc.store.sql import Prepared
 from mailsvc.store.transaction import StoreUnavailable, Transaction
 
 T = TypeVar("T")
 #: Work that shares one transaction at most; more only lengthens everybody's wait.
 GROUP_MAX = 128
+#: The store's own failure, not the work's.
+_STORE_FAILED = (OperationalError, sqlite3.OperationalError)
+_BEGIN, _COMMIT = Prepared(text("BEGIN IMMEDIATE")), Prepared(text("COMMIT"))
+_SAVEPOINT, _RELEASE = Prepared(text("SAVEPOINT job")), Prepared(text("RELEASE job"))
+_ROLL_BACK = Prepared(text("ROLLBACK TO job"))
 
 log = structlog.get_logger(__name__)
 
@@ -120,10 +126,10 @@ class Writer:
         before = _total_changes(connection)
         transaction = Transaction(connection, self._cipher, self._gate)
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _BEGIN.all(connection)
             for job in group:
                 _do(job, transaction)
-            connection.exec_driver_sql("COMMIT")
+            _COMMIT.all(connection)
         except BaseException:
             transaction.roll_back()
             raise
@@ -156,16 +162,16 @@ class Writer:
 
 def _do(job: _Job, transaction: Transaction) -> None:
     mark = transaction.mark()
-    transaction.connection.exec_driver_sql("SAVEPOINT job")
+    _SAVEPOINT.all(transaction.connection)
     try:
         job.result = job.work(transaction)
         job.begun = transaction.begun[mark[1] :]
     except Exception as error:  # noqa: BLE001  it is its caller's
         # Where the store itself failed, SQLite has ended the transaction: then this fails too, and with it the group.
-        transaction.connection.exec_driver_sql("ROLLBACK TO job")
+        _ROLL_BACK.all(transaction.connection)
         transaction.roll_back(mark)
-        job.error = StoreUnavailable(_words(error)) if isinstance(error, OperationalError) else error
-    transaction.connection.exec_driver_sql("RELEASE job")
+        job.error = StoreUnavailable(_words(error)) if isinstance(error, _STORE_FAILED) else error
+    _RELEASE.all(transaction.connection)
 
 
 def _words(error: BaseException) -> str:

@@ -115,7 +115,7 @@ async def test_due_goes_by_the_index_of_what_is_queued(store: Store) -> None:
     """The sweeper's question each second touches rows that are queued and due, and no others."""
     with _statements(store) as made:
         await store.read(lambda connection: lifecycle.due(connection, NOW))
-    search, *_ = await _plan(store, *made[0])
+    search, *_ = await _plan(store, made[0])
     assert search.startswith("SEARCH messages USING INDEX messages_queued (next_attempt_at<?)")
 
 
@@ -129,31 +129,38 @@ async def test_store_opens_what_an_earlier_one_left(database_url: str) -> None:
 
 
 @contextmanager
-def _statements(store: Store) -> Iterator[list[tuple[str, Any]]]:
-    made: list[tuple[str, Any]] = []
+def _statements(store: Store) -> Iterator[list[str]]:
+    """Collect what SQLite itself is asked, with the values in it, by the writer and by every reader."""
+    made: list[str] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:  # noqa: FBT001  SQLAlchemy's
+    def note(statement: str) -> None:
         if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
-            made.append((statement, parameters))
+            made.append(statement)
 
-    event.listen(store._engine, "before_cursor_execute", note)
+    def listen(connection: Any, *_: Any) -> None:
+        connection.set_trace_callback(note)
+
+    assert store._writer._connection is not None
+    listen(store._writer._connection.connection.dbapi_connection)
+    event.listen(store._engine, "checkout", listen)
     try:
         yield made
     finally:
-        event.remove(store._engine, "before_cursor_execute", note)
+        event.remove(store._engine, "checkout", listen)
+        store._writer._connection.connection.dbapi_connection.set_trace_callback(None)  # type: ignore[union-attr]
 
 
-async def _check_plans(store: Store, made: list[tuple[str, Any]]) -> None:
+async def _check_plans(store: Store, made: list[str]) -> None:
     assert made
-    for statement, parameters in made:
-        for step in await _plan(store, statement, parameters):
+    for statement in list(made):
+        for step in await _plan(store, statement):
             small = "messages_queued" in step or any(name in step for name in ("facts", "sqlite_sequence", "CONSTANT"))
             assert small or not step.startswith("SCAN"), f"{step}: {statement}"
 
 
-async def _plan(store: Store, statement: str, parameters: Any) -> list[str]:
+async def _plan(store: Store, statement: str) -> list[str]:
     explain = f"EXPLAIN QUERY PLAN {statement}"
-    rows = await store.read(lambda connection: connection.exec_driver_sql(explain, parameters).all())
+    rows = await store.read(lambda connection: connection.connection.cursor().execute(explain).fetchall())
     return [row[3] for row in rows]
 
 

@@ -13,7 +13,7 @@ def upgrade() -> None:
         "addresses",
         sa.Column("identity", sa.String(), nullable=False),
         sa.Column("tag", sa.String(), nullable=False),
-        sa.Column("mailed_at", sa.Double(), nullable=False),
+        sa.Column("first_mailed_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("identity"),
         sa.UniqueConstraint("tag"),
     )
