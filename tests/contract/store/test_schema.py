@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event
 
-from mailsvc.store import Store, events, idempotency, lifecycle, messages, migrate, recovery, retention
+from mailsvc.store import Connection, Store, events, idempotency, lifecycle, messages, migrate, recovery, retention
 from mailsvc.store.idempotency import Claim
 from mailsvc.store.schema import metadata
 from tests.support.domain import NOW, attempt
@@ -111,12 +111,21 @@ async def test_way_of_a_code_uses_indexes(store: Store) -> None:
     await _check_plans(store, made)
 
 
-async def test_due_goes_by_the_index_of_what_is_queued(store: Store) -> None:
-    """The sweeper's question each second touches rows that are queued and due, and no others."""
-    with _statements(store) as made:
-        await store.read(lambda connection: lifecycle.due(connection, NOW))
-    search, *_ = await _plan(store, made[0])
-    assert search.startswith("SEARCH messages USING INDEX messages_queued (next_attempt_at<?)")
+@pytest.mark.parametrize("name", ["due", "waiting", "backlog", "open attempts"])
+async def test_question_of_the_sweeper_touches_queued_rows_only(store: Store, name: str) -> None:
+    """The partial index is used although the state is a bound value, as it is when the service asks."""
+
+    def plan(connection: Connection) -> list[str]:
+        asked: list[tuple[str, Any]] = []
+        event.listen(connection, "before_cursor_execute", lambda *about: asked.append(about[2:4]))
+        READS[name](connection)
+        ((statement, values),) = asked
+        assert "queued" in values
+        return [step.detail for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+    first, *_ = await store.read(plan)
+    assert "USING INDEX messages_queued" in first
+    assert name != "due" or first.startswith("SEARCH messages USING INDEX messages_queued (next_attempt_at<?)")
 
 
 async def test_store_opens_what_an_earlier_one_left(database_url: str) -> None:
