@@ -16,6 +16,8 @@ from mailsvc.store import Store, StoreUnavailable, lifecycle, recovery, retentio
 
 INTERVAL = 1.0  # seconds
 PRUNE_INTERVAL = 3600.0  # seconds
+#: So often the write-ahead log is emptied: the sealed codes of messages that ended lie in it (seconds).
+CHECKPOINT_INTERVAL = 30.0
 #: What a ring has not set off by so many seconds is rung for again.
 OVERDUE = 1.0
 
@@ -42,7 +44,7 @@ class Sweeper:
         self._keep_messages = keep_messages
         self._keep_events = keep_events
         self._observe = observe
-        self._pruned_at = clock.now()
+        self._pruned_at = self._checkpointed_at = clock.now()
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -66,6 +68,9 @@ class Sweeper:
         for message_id in await self._store.read(partial(lifecycle.due, now=now - OVERDUE)):
             self._queue.ring(message_id, now)
         await self._store.write(partial(lifecycle.report_risks, now=now))
+        if now - self._checkpointed_at > CHECKPOINT_INTERVAL:
+            self._checkpointed_at = now
+            await self._store.checkpoint()
         count, oldest = await self._store.read(lifecycle.backlog)
         self._observe(count, 0.0 if oldest is None else now - oldest)
         if now - self._pruned_at > PRUNE_INTERVAL:
@@ -82,6 +87,7 @@ class Sweeper:
         """Record the end of one abandoned attempt; whether there was anything to do."""
         now = self._clock.now()
         message = await self._store.write(partial(recovery.close_attempt, message_id=message_id, now=now))
+        self._store.gate.forget(message_id)
         if message and message.next_attempt_at is not None:
             self._queue.ring(message.id, message.next_attempt_at)
         return message is not None

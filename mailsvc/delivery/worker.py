@@ -6,7 +6,6 @@ one server at a time is the route's business. A message that was superseded or c
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -76,10 +75,15 @@ class Worker:
         while True:
             message_id = await self._queue.next()
             now = self._clock.now()
-            with suppress(StoreUnavailable):  # the sweeper rings again
+            try:
                 message = await self._store.write(partial(lifecycle.claim, message_id=message_id, now=now))
-                if message:
-                    self.take(message)
+            except StoreUnavailable:
+                continue  # the sweeper rings again
+            except Exception as error:  # noqa: BLE001  whatever failed, the others go on
+                log.error("claim.failed", message=message_id, error=type(error).__name__)  # noqa: TRY400  no values in the log
+                continue
+            if message:
+                self.take(message)
 
     async def _attempt(self, message: Message, due: float) -> None:
         try:

@@ -80,7 +80,8 @@ def fallback_may_help(message: Message, tries: Sequence[Attempt], now: float) ->
     """Whether the second route is still to be tried after a permanent verdict: it was on us, or on the mail."""
     last = tries[-1]
     refused_us = last.permanence is Permanence.PERMANENT and last.scope is not Scope.RECIPIENT
-    return refused_us and not last.fallback and last.host is not None and by_fallback(message, tries, now)
+    untried = not last.fallback and last.host is not None and by_fallback(message, tries, now)
+    return refused_us and untried and _life_left(message, now)
 
 
 def _life_left(message: Message, at: float) -> bool:

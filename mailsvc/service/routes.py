@@ -3,7 +3,7 @@
 from mailsvc.clock import Clock
 from mailsvc.delivery.destinations import Destinations, ProfileError, load_profiles
 from mailsvc.delivery.domains import StoredDomains
-from mailsvc.delivery.mx import MxRoute
+from mailsvc.delivery.mx import SESSIONS, MxRoute
 from mailsvc.delivery.relay import RelayRoute
 from mailsvc.delivery.routes import CaptureRoute, Route
 from mailsvc.delivery.smtp_client import Credentials
@@ -11,6 +11,7 @@ from mailsvc.delivery.tls import TlsPolicy
 from mailsvc.dns import MailHosts, Resolver
 from mailsvc.domain.secret import Secret
 from mailsvc.service.failure import StartError
+from mailsvc.service.files import file_limit
 from mailsvc.settings import Route as RouteSetting
 from mailsvc.settings import RouteKind, RouteTls, Settings
 from mailsvc.store import Store
@@ -20,6 +21,9 @@ _TLS = {
     RouteTls.STARTTLS: TlsPolicy.REQUIRED,
     RouteTls.IMPLICIT: TlsPolicy.IMPLICIT,
 }
+
+#: A session has a socket, and leaves an idle one behind; as many stay for everything else.
+_FILES_PER_SESSION = 4
 
 
 def make_route(route: RouteSetting, settings: Settings, store: Store, clock: Clock) -> Route:
@@ -45,4 +49,5 @@ def _mx_route(settings: Settings, store: Store, clock: Clock) -> MxRoute:
         port=settings.mx_port,
         allow_private=settings.allow_private_mx,
         sources=settings.source_addresses,
+        sessions=min(SESSIONS, file_limit() // _FILES_PER_SESSION),
     )

@@ -17,6 +17,7 @@ from mailsvc.delivery.sweeper import Sweeper
 from mailsvc.delivery.worker import Worker
 from mailsvc.queue import LocalQueue
 from mailsvc.service.failure import StartError
+from mailsvc.service.files import raise_file_limit
 from mailsvc.service.http import listen, serve, url_of
 from mailsvc.service.mail_room import mail_room
 from mailsvc.service.routes import make_route
@@ -46,6 +47,7 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
     """
     logs.configure(settings.log)
     _check_supported(settings)
+    raise_file_limit()
     clock = Clock()
     composer, finish = mail_room(settings, clock.now())
     async with AsyncExitStack() as stack:  # what is started last is stopped first

@@ -52,6 +52,7 @@ class DotGate:
         self._begun = False
         self._free = list(range(SLOTS))
         self._entries: dict[str, _Entry] = {}
+        self._kept: dict[str, int] = {}  # slots of abandoned attempts
         self._lock = threading.Lock()
 
     def may_have_left(self, message_id: str) -> bool:
@@ -62,7 +63,7 @@ class DotGate:
         """Note that an attempt begins."""
         with self._lock:
             self._begin()
-            self._left.discard(message_id)
+            self._forget(message_id)
             self._entries[message_id] = _Entry(fence)
 
     def holds(self, message_id: str, fence: int) -> bool:
@@ -111,19 +112,38 @@ class DotGate:
         with self._lock:
             entry = self._entries.pop(message_id, None)
             if entry and entry.slot is not None:
-                self._mark(entry.slot, b"")
-                self._free.append(entry.slot)
+                self._clear(entry.slot)
 
     def abandon(self, message_id: str) -> None:
-        """Note that an attempt died without a record; `may_have_left` then tells what is to be recorded."""
-        if self.passed(message_id):
-            self._left.add(message_id)
-        self.leave(message_id)
+        """Note that an attempt died without a record; `may_have_left` then tells what is to be recorded.
+
+        Its mark stays in the file until `forget`: this process may be killed before the record is made.
+        """
+        with self._lock:
+            entry = self._entries.pop(message_id, None)
+            if entry and entry.slot is not None:
+                self._left.add(message_id)
+                self._kept[message_id] = entry.slot
+
+    def forget(self, message_id: str) -> None:
+        """Note that the end of an abandoned attempt is recorded."""
+        with self._lock:
+            self._forget(message_id)
 
     def close(self) -> None:
         """Let go of the file; its marks stay for the next process."""
         self._map.close()
         self._file.close()
+
+    def _forget(self, message_id: str) -> None:
+        self._left.discard(message_id)
+        slot = self._kept.pop(message_id, None)
+        if slot is not None:
+            self._clear(slot)
+
+    def _clear(self, slot: int) -> None:
+        self._mark(slot, b"")
+        self._free.append(slot)
 
     def _begin(self) -> None:
         if not self._begun:

@@ -84,6 +84,10 @@ class Store:
         self._engine.dispose()
         self.gate.close()
 
+    async def checkpoint(self) -> None:
+        """Move the write-ahead log into the database and empty it, as far as nobody is using it just now."""
+        await asyncio.get_running_loop().run_in_executor(self._readers, self._checkpoint)
+
     async def prove(self) -> None:
         """Write something; raises `StoreUnavailable` while nothing can be written."""
         await self.write(lambda tx: _PROVE.all(tx.connection, name="proof", value=secrets.token_hex(4)))
@@ -95,6 +99,10 @@ class Store:
                 return work(connection)
             finally:
                 connection.exec_driver_sql("ROLLBACK")
+
+    def _checkpoint(self) -> None:
+        with _trouble_is_unavailable(), self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _publish(self, events: Sequence[Event]) -> None:
         for listener in self._listeners:
