@@ -55,7 +55,7 @@ class Destination:
         self.name = name
         self.profile = profile
         self.places = Places(min(FIRST, profile.connections))
-        self.troubled = False  #: its last session led nowhere
+        self.doubtful = not profile.sites  #: nothing good is known of it, or its last session led nowhere
         self._not_before = 0.0
         self._back_off = 0.0
         self._well = 0
@@ -74,12 +74,12 @@ class Destination:
 
     def led_nowhere(self) -> None:
         """Note a session that no word about the mail came of: come with half as many."""
-        self.troubled = True
+        self.doubtful = True
         self._narrow()
 
     def went_well(self) -> None:
         """Note a session that ended well: come with one more."""
-        self.troubled = False
+        self.doubtful = False
         self._well += 1
         if self._back_off and self._well < RECOVERY:
             return

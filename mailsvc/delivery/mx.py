@@ -1,9 +1,9 @@
 """Route ``mx``: straight to the mail exchangers of the recipient's domain (RFC 5321 5.1).
 
 Decides the order of hosts and addresses, which of them may be connected to at all, and how many sessions a destination
-gets. A host that gets nowhere is followed by the next one at once and asked last for a minute; all destinations whose
-last session led nowhere share half of the process's sessions, so that others always find one. Names are resolved once
-per round, and the connection goes to the address that was checked.
+gets. A host that gets nowhere is followed by the next one at once and asked last for a minute. Destinations that are
+unknown, or whose last session led nowhere, share half of the process's sessions: the others always find one. Names are
+resolved once per round, and the connection goes to the address that was checked.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class MxRoute:
         self._allow_private = allow_private
         self._sources = sources
         self._places = Places(sessions)
-        self._troubled = Places(max(1, sessions // 2))
+        self._doubtful = Places(max(1, sessions // 2))
         self._pool = Pool(limit=sessions)
         self._sessions = Sessions(self._pool)
         self._shaky: OrderedDict[str, float] = OrderedDict()
@@ -103,7 +103,7 @@ class MxRoute:
         domain = envelope.forward_path.rpartition("@")[2].lower()
         try:
             async with asyncio.timeout_at(turn.hand_over_by):
-                targets = [target async for target in self._targets(domain, turn.stay_with)]
+                targets = await self._targets(domain, turn.stay_with)
         except (NoSuchDomain, NullMx) as error:
             return [await self._no_domain(domain, str(error), begun)]
         except (DnsTrouble, TimeoutError) as error:
@@ -120,13 +120,15 @@ class MxRoute:
     async def _round(self, targets: Sequence[_Target], envelope: Envelope, turn: Round) -> list[Handed]:
         """Visit one target after another; return the end of each session."""
         made: list[Handed] = []
-        waiting = deque(targets)
+        waiting, put_off = deque(targets), set[_Target]()
         while waiting:
             target = waiting.popleft()
-            sessions = await self._visit(target, envelope, turn, elsewhere=bool(waiting))
+            elsewhere = bool(waiting) and target not in put_off
+            sessions = await self._visit(target, envelope, turn, elsewhere=elsewhere)
             made += sessions
             if not sessions:
                 waiting.append(target)
+                put_off.add(target)
             elif _deferred_in_last_round(sessions[-1], turn):
                 waiting = deque(other for other in waiting if other.host != target.host)
             elif not sessions[-1].round_goes_on:
@@ -158,7 +160,7 @@ class MxRoute:
     async def _place(self, destination: Destination, by: float) -> AsyncIterator[None]:
         """Hold a place at the destination and in the process."""
         async with destination.places.at(by):
-            share = self._troubled.at(by) if destination.troubled else nullcontext()
+            share = self._doubtful.at(by) if destination.doubtful else nullcontext()
             async with share, self._places.at(by):
                 yield
 
@@ -187,23 +189,24 @@ class MxRoute:
     def _shaky_until(self, target: _Target) -> float:
         return self._shaky.get(target.ip, 0.0)
 
-    async def _targets(self, domain: str, stay_with: str | None) -> AsyncIterator[_Target]:
-        """Yield the addresses to try: the one that knows us first, those that got nowhere a moment ago last."""
-        found: list[_Target] = []
-        trouble: DnsTrouble | None = None
-        for exchange in await self._hosts.exchanges(domain):
-            try:
-                addresses = await self._hosts.addresses(exchange.host)
-            except DnsTrouble as error:
-                trouble = error
-                continue
-            found += [target for ip in addresses if (target := self._target(exchange.host, ip))]
+    async def _targets(self, domain: str, stay_with: str | None) -> list[_Target]:
+        """Return the addresses to try: the one that knows us first, those that got nowhere a moment ago last."""
+        hosts = [exchange.host for exchange in await self._hosts.exchanges(domain)]
+        answers = await asyncio.gather(*(self._addresses(host) for host in hosts))
+        found = [target for answer in answers if isinstance(answer, list) for target in answer]
+        trouble = next((answer for answer in answers if isinstance(answer, DnsTrouble)), None)
         if trouble and not found:
             raise trouble
         now = asyncio.get_running_loop().time()
-        found.sort(key=lambda target: (target.ip != stay_with, self._shaky_until(target) > now))
-        for target in found:
-            yield target
+        return sorted(found, key=lambda target: (target.ip != stay_with, self._shaky_until(target) > now))
+
+    async def _addresses(self, host: str) -> list[_Target] | DnsTrouble:
+        """Return where to reach a host; DNS trouble with one of them is no trouble with the others."""
+        try:
+            addresses = await self._hosts.addresses(host)
+        except DnsTrouble as error:
+            return error
+        return [target for ip in addresses if (target := self._target(host, ip))]
 
     def _target(self, host: str, ip: str) -> _Target | None:
         """Return where to connect to, None for an address that is not to be connected to."""

@@ -42,10 +42,13 @@ class Worker:
         self._listener = asyncio.create_task(self._listen())
 
     def take(self, message: Message) -> None:
-        """Deliver a claimed message."""
+        """Deliver a claimed message, unless it has ended since it was claimed."""
+        if not self._store.gate.holds(message.id, message.fence):
+            self._store.gate.abandon(message.id)
+            return
         task = asyncio.create_task(self._attempt(message, self._clock.now()))
         self._running[message.id] = task
-        task.add_done_callback(lambda _: self._running.pop(message.id, None))
+        task.add_done_callback(partial(self._forget, message.id))
 
     def cut_off(self, events: Sequence[Event]) -> None:
         """End the rounds of messages that are not to be handed over any more, unless they are past the gate."""
@@ -66,6 +69,11 @@ class Worker:
         for message_id in self._running.keys() - past:
             self._running[message_id].cancel()
         await self._wait(self._running.values(), DRAIN_AFTER_DOT - DRAIN)
+
+    def _forget(self, message_id: str, task: asyncio.Task[None]) -> None:
+        self._running.pop(message_id, None)
+        if task.cancelled():  # maybe before its first step, when nothing of `_attempt` has run
+            self._store.gate.abandon(message_id)
 
     async def _wait(self, tasks: Iterable[asyncio.Task[None]], seconds: float) -> None:
         if waited := list(tasks):
@@ -88,9 +96,6 @@ class Worker:
     async def _attempt(self, message: Message, due: float) -> None:
         try:
             concluded = await self._delivery.attempt(message, due)
-        except asyncio.CancelledError:
-            self._store.gate.abandon(message.id)
-            raise
         except Exception as error:  # noqa: BLE001  whatever failed, the others go on
             # A fault of ours: the sweeper finds the message and records what became of it.
             log.error("worker.failed", message=message.id, error=type(error).__name__)  # noqa: TRY400  no values in the log

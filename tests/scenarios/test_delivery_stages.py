@@ -60,12 +60,12 @@ class Sites:
         settings = {"ROUTE": "mx", "DNS": dns.address, "MX_PORT": str(self.port), "ALLOW_PRIVATE_MX": "true"}
         self.service = await self.stack.enter_async_context(Service(folder=self.folder, settings=settings))
 
-    async def add(self, name: str, script: Script) -> SmtpPeer:
+    async def add(self, name: str, script: Script, **options: Any) -> SmtpPeer:
         """Open a site; its domain is its name under ``.jp``."""
         ip = f"127.0.1.{len(self.peers) + 1}"
         self.zone[f"{name}.jp"] = {"MX": [f"10 mx.{name}.jp."]}
         self.zone[f"mx.{name}.jp"] = {"A": [ip]}
-        self.peers[name] = peer = SmtpPeer(ip=ip, port=self.port, script=script)
+        self.peers[name] = peer = SmtpPeer(ip=ip, port=self.port, script=script, **options)
         return await self.stack.enter_async_context(peer)
 
     async def submit(self, name: str, **fields: Any) -> dict[str, Any]:
@@ -85,7 +85,9 @@ async def sites(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sites
         await sites.start()
         for stage in STAGES:
             for way, act in WAYS.items():
-                await sites.add(f"{stage}-{way}", {stage: act})
+                # A reset takes back answers that were not read yet: where they came one by one there are none.
+                options = {"capabilities": ()} if way == "reset" else {}
+                await sites.add(f"{stage}-{way}", {stage: act}, **options)
         lives = {name: SHORTEST if name == "dot-hang" else SHORT for name in sites.peers}
         await asyncio.gather(*(sites.submit(name, expires_in=life) for name, life in lives.items()))
         yield sites
@@ -105,7 +107,7 @@ async def test_stage_failing_is_recorded_and_ends_as_the_contract_says(sites: Si
     assert _end(message) == _expected_end(stage, way)
     assert parse_rfc3339(message["outcome"]["at"]) <= parse_rfc3339(message["expires_at"]) + LATEST
     assert len(sites.peers[name].mails) == (len(message["attempts"]) if stage == "dot" else 0)
-    assert not [mail for mail in sites.peers[name].stored]
+    assert not sites.peers[name].stored
     _check_times(message)
 
 
@@ -132,7 +134,7 @@ def _expected_end(stage: str, way: str) -> tuple[str, str | None, str | None]:
 
 
 def _check_times(message: dict[str, Any]) -> None:
-    """The attempts stand in their order, and the seconds are those of the phases that were reached."""
+    """See the attempts in their order, and the seconds of just those phases that were reached."""
     begun = [parse_rfc3339(attempt["at"]) for attempt in message["attempts"]]
     assert begun == sorted(begun)
     assert begun[0] >= parse_rfc3339(message["accepted_at"]) - 0.01

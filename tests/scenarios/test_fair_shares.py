@@ -1,4 +1,4 @@
-"""Bad destinations never slow good ones: with 30 % of them dead, hanging or dripping the others have their code in 5 s."""
+"""Bad destinations never slow good ones: with 30 % of them dead, hanging or dripping the others are served in 5 s."""
 
 import asyncio
 import itertools
@@ -101,6 +101,6 @@ def _black_hole(ip: str, port: int) -> Iterator[None]:
     """Hold an address whose connections are never made: its queue is full and nobody takes from it."""
     with socket.create_server((ip, port), backlog=0), socket.socket() as first, socket.socket() as second:
         for sock in (first, second):
-            sock.setblocking(False)
+            sock.settimeout(0)
             sock.connect_ex((ip, port))
         yield

@@ -18,12 +18,13 @@ import pytest
 
 from tests.support.canaries import canaries, found_in
 from tests.support.environment import FULL_RUN
-from tests.support.ledger import collect
+from tests.support.ledger import ambiguous, collect
 from tests.support.service import Service
 from tests.support.smtp_peer import SmtpPeer
 from tests.support.smtp_script import CLOSE, HANG, Act, Session, say
 
 COUNT = 1000 if FULL_RUN else 100
+CLIENTS = 8
 #: Life (seconds) that leaves time for two tries and for no repeat after a lost dot.
 SHORT = 40
 #: How a message ends, by what its recipient is called; the peer's script does the rest.
@@ -66,7 +67,7 @@ async def test_code_of_any_message_is_found_nowhere(tmp_path: Path) -> None:
     async with SmtpPeer(script={"rcpt": _rcpt, "data": _data, "dot": _dot(codes)}) as peer:
         settings = {"ROUTE": f"smtp://127.0.0.1:{peer.port}?tls=none", "LOG": "debug"}
         async with Service(folder=folder, settings=settings) as service:
-            answers = await asyncio.gather(*(_send(service, index, codes) for index in range(COUNT)))
+            answers = await _send_all(service, codes)
             await service.kill()
             assert leaks(folder, secret) == {}, "while codes are live"
             await service.start()
@@ -114,11 +115,22 @@ def test_search_of_times_fractions_and_digests_finds_nothing() -> None:
     assert found_in(text, frozenset({"621688", "041910"})) == set()
 
 
-def leaks(folder: Path, codes: frozenset[str]) -> dict[str, set[str]]:
+def leaks(folder: Path, codes: frozenset[str]) -> dict[str, frozenset[str]]:
     """Return which codes stand in which files of a data folder, captured mail aside."""
     files = (file for file in folder.rglob("*") if file.is_file() and "capture" not in file.parts)
     found = {file.name: found_in(file.read_bytes(), codes) for file in files}
     return {name: some for name, some in found.items() if some}
+
+
+async def _send_all(service: Service, codes: list[str]) -> list[httpx2.Response]:
+    """Send every code its way, few at a time: nothing is to be refused for being too much."""
+    places = asyncio.Semaphore(CLIENTS)
+
+    async def send(index: int) -> httpx2.Response:
+        async with places:
+            return await _send(service, index, codes)
+
+    return await asyncio.gather(*(send(index) for index in range(COUNT)))
 
 
 async def _send(service: Service, index: int, codes: list[str]) -> httpx2.Response:
@@ -132,8 +144,8 @@ async def _send(service: Service, index: int, codes: list[str]) -> httpx2.Respon
         await service.client.get(f"/v1/messages/{code}")
         assert answer.status_code in (400, 413, 422), answer.text
         return answer
-    life = {"expires_in": SHORT} if kind in ("later", "grey", "cut") else {}
-    fields = {"to": f"{kind}.{index}@example.jp", "challenge": f"c-{index}", "idempotency_key": f"k-{index}", **life}
+    fields: dict[str, Any] = {"to": f"{kind}.{index}@example.jp", "challenge": f"c-{index}"}
+    fields |= {"idempotency_key": f"k-{index}", "expires_in": SHORT if kind in ("later", "grey", "cut") else 300}
     answer = await service.submit(code=code, **fields)
     if kind == "superseded":
         await service.submit(f"sent.{index}@example.jp", code=code[::-1], challenge=f"c-{index}")
@@ -149,8 +161,9 @@ async def _everything(service: Service, ids: list[str]) -> list[str]:
     views = [await service.outcome(message_id) for message_id in ids]
     log = await service.events()
     expected = {event["message"]: ENDS[event["address"].partition(".")[0]] for event in log if event["message"]}
-    ended = {view["id"]: view["state"] for view in views}
-    assert ended == {message_id: expected[message_id] for message_id in ids}
+    for view in views:  # the kill may have met one at its dot
+        assert view["state"] == expected[view["id"]] or (view["state"] == "unknown" and ambiguous(view)), view
+    assert {view["state"] for view in views} == set(ENDS.values())
     found = await collect(service, [])
     metrics = await service.client.get("/metrics")
     assert metrics.status_code == 200

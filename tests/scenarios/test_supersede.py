@@ -4,17 +4,17 @@ Pairs of codes 0 to 300 ms apart, through the whole service, to sites whose answ
 """
 
 import asyncio
-import itertools
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.dns_zone import DnsServer
+from tests.support.dns_zone import DnsServer, Zone
 from tests.support.environment import FULL_RUN
 from tests.support.recording_peer import RecordingPeer
 from tests.support.revocations import Revocation, Said, violations
@@ -46,7 +46,7 @@ class Pairs:
         numbers = iter(range(PAIRS))
         await asyncio.gather(*(self._page(numbers) for _ in range(PAGES)))
 
-    async def _page(self, numbers: "itertools.count[int] | Any") -> None:
+    async def _page(self, numbers: Iterator[int]) -> None:
         for number in numbers:
             match self.rng.choice(KINDS):
                 case "together":
@@ -97,7 +97,10 @@ async def test_newer_code_ends_the_older_one_for_good(tmp_path: Path) -> None:
     print(f"seed {seed}")
     rng = random.Random(seed)
     (tmp_path / "profiles.toml").write_text(PROFILES)
-    async with RecordingPeer(delay=lambda: rng.choice((0.0, 0.0, 0.0, rng.uniform(0, DELAY_MAX)))) as peer, _dns() as dns:
+    async with (
+        RecordingPeer(delay=lambda: rng.choice((0.0, 0.0, 0.0, rng.uniform(0, DELAY_MAX)))) as peer,
+        _dns() as dns,
+    ):
         settings = {
             "ROUTE": "mx",
             "DNS": dns.address,
@@ -120,9 +123,9 @@ async def test_newer_code_ends_the_older_one_for_good(tmp_path: Path) -> None:
 
 
 def _dns() -> DnsServer:
-    hosts = {f"mx.site{number}.example": {"A": ["127.0.0.1"]} for number in range(SITES)}
-    domains = {f"site{number}.example": {"MX": [f"10 mx.site{number}.example."]} for number in range(SITES)}
-    return DnsServer(zone=hosts | domains)
+    zone: Zone = {f"mx.site{number}.example": {"A": ["127.0.0.1"]} for number in range(SITES)}
+    zone |= {f"site{number}.example": {"MX": [f"10 mx.site{number}.example."]} for number in range(SITES)}
+    return DnsServer(zone=zone)
 
 
 async def _settled(service: Service, pairs: Pairs) -> dict[str, str]:

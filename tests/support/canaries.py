@@ -21,6 +21,7 @@ _SIX_DIGITS = re.compile(rb"(?=([0-9]{6}))")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{8,}")
 _HEX = re.compile(rb"[0-9A-Fa-f]{12,}")
 _ESCAPED = re.compile(rb"(?:[=%]|\\x|\\u00)([0-9A-Fa-f]{2})")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _SOFT_BREAK = re.compile(rb"=?\r?\n")
 _UTF16 = re.compile(rb"(?=((?:[0-9]\x00){5}[0-9]))")
 
@@ -31,7 +32,7 @@ def canaries(count: int, rng: random.Random) -> list[str]:
     return [code for code in numbers if set(code) & set("018")][:count]
 
 
-def found_in(content: bytes, codes: frozenset[str]) -> set[str]:
+def found_in(content: bytes, codes: frozenset[str]) -> frozenset[str]:
     """Return which codes stand in some octets: plain, base64 at any offset, quoted-printable, hexadecimal, UTF-16."""
     digits = {match[1] for text in _readings(content) for match in _SIX_DIGITS.finditer(_CHANCE.sub(b" ", text))}
     digits |= {match[1].replace(b"\0", b"") for match in _UTF16.finditer(content)}
@@ -58,4 +59,4 @@ def _unbase64(run: bytes) -> bytes:
     whole = run[: len(run) // 4 * 4]
     # What is cut off at the end is up to three characters: they are padded to a group of their own.
     rest = run[len(whole) :] if len(run) % 4 > 1 else b""
-    return base64.b64decode(whole + rest + b"=" * (-len(rest) % 4), altchars=b"-_" if b"-" in run or b"_" in run else None)
+    return base64.b64decode((whole + rest).translate(_URL_SAFE) + b"=" * (-len(rest) % 4))

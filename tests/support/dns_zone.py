@@ -1,6 +1,10 @@
-"""A DNS server on loopback that answers from a table, and tells NXDOMAIN, no data, SERVFAIL and silence apart."""
+"""A DNS server on loopback that answers from a table, and tells NXDOMAIN, no data, SERVFAIL and silence apart.
+
+What does not fit a datagram is truncated there and answered whole over TCP.
+"""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -37,19 +41,22 @@ class DnsServer(asyncio.DatagramProtocol):
     port: int = 0  #: known after the start
     questions: list[tuple[str, str]] = field(default_factory=list)  #: name and type, in the order they came
     _transport: asyncio.DatagramTransport | None = None
+    _tcp: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
         """Listen."""
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", self.port))
-        self._transport = transport
-        self.port = transport.get_extra_info("sockname")[1]
+        self._tcp = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._tcp.sockets[0].getsockname()[1]
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", self.port))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Stop."""
         assert self._transport is not None
+        assert self._tcp is not None
         self._transport.close()
+        self._tcp.close()
 
     @property
     def address(self) -> str:
@@ -59,19 +66,30 @@ class DnsServer(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answer one question."""
         query = dns.message.from_wire(data)
-        name = query.question[0].name.to_text(omit_final_dot=True).lower()
-        type_ = dns.rdatatype.to_text(query.question[0].rdtype)
-        self.questions.append((name, type_))
-        answer = self._answer(query, name, type_)
+        answer = self._answer(query)
         if answer is not None:
-            wire = answer.to_wire()
+            wire = answer.to_wire(max_size=max(query.payload, 512), prefer_truncation=True)
             asyncio.get_running_loop().call_later(self.delay, self._send, wire, addr)
 
     def _send(self, wire: bytes, addr: tuple[str, int]) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.sendto(wire, addr)
 
-    def _answer(self, query: dns.message.Message, name: str, type_: str) -> dns.message.Message | None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one question over TCP."""
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            length = int.from_bytes(await reader.readexactly(2))
+            answer = self._answer(dns.message.from_wire(await reader.readexactly(length)))
+            if answer is not None:
+                wire = answer.to_wire()
+                writer.write(len(wire).to_bytes(2) + wire)
+                await writer.drain()
+        writer.close()
+
+    def _answer(self, query: dns.message.Message) -> dns.message.Message | None:
+        name = query.question[0].name.to_text(omit_final_dot=True).lower()
+        type_ = dns.rdatatype.to_text(query.question[0].rdtype)
+        self.questions.append((name, type_))
         entry = self.zone.get(name, No.NXDOMAIN)
         records = entry if isinstance(entry, No) else entry.get(type_, [])
         response = dns.message.make_response(query, recursion_available=True)

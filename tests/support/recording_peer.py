@@ -69,7 +69,7 @@ class _Session(asyncio.Protocol):
         self._peer._open.add(transport)
         self._answer(b"220 peer.example ESMTP\r\n")
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._peer._open.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:

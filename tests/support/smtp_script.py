@@ -26,6 +26,7 @@ class Act:
     after: float = 0.0  #: seconds before the first octet
     drip: float = 0.0  #: seconds between octets; 0: all at once
     forever: bool = False  #: send it again and again
+    pause: float = 0.0  #: seconds between one time and the next
     then: Then = Then.GO_ON
     stores: bool | None = None  #: at ``dot``: whether the mail is kept; None: where the answer begins with 2
 
@@ -38,6 +39,8 @@ class Act:
             for octet in self.sends if self.drip else b"":
                 yield bytes((octet,))
                 await asyncio.sleep(self.drip)
+            if self.pause:
+                await asyncio.sleep(self.pause)
 
 
 def say(text: str, *, after: float = 0.0, then: Then = Then.GO_ON, stores: bool | None = None) -> Act:

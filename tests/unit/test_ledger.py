@@ -62,6 +62,11 @@ def mailed(*mails: Mail) -> Change:
     return lambda _, found: found.mails.extend(mails)  # type: ignore[attr-defined]
 
 
+def unmailed(_: Ledger, found: Found) -> None:
+    """Have the peer store nothing."""
+    found.mails.clear()  # type: ignore[attr-defined]
+
+
 def logged(message_id: str, type_: str) -> Change:
     """Have a further event."""
     return lambda _, found: found.events.append(event(message_id, type_))  # type: ignore[attr-defined]
@@ -104,8 +109,8 @@ def test_ledger_run_without_fault_finds_nothing(change: Change) -> None:
             "msg_new had its outcome 0.5 s too late",
         ),
         (numbered(2), "msg_new has the attempts [2]"),
-        (both(put(ID, "unknown"), lambda _, found: found.mails.clear()), "msg_new is unknown without an ambiguous"),
-        (lambda _, found: found.mails.clear(), "msg_new is sent and was never stored"),
+        (both(put(ID, "unknown"), unmailed), "msg_new is unknown without an ambiguous"),
+        (unmailed, "msg_new is sent and was never stored"),
         (mailed(mail(ID)), "msg_new is sent after 0 ambiguous attempts, and was stored 2 times"),
         (both(put(ID, "sent", ambiguous=2), mailed(mail(ID), mail(ID))), "msg_new was stored 3 times"),
         (both(put(ID, "sent", ambiguous=1), mailed(mail(ID, text=b"other"))), "msg_new was stored in copies that"),

@@ -34,4 +34,4 @@ def test_older_code_at_the_peer_is_held_against_what_was_said_of_it(
     """Each way in which an answer and the peer can contradict each other is found, and nothing else is."""
     revocation = Revocation("msg_old", "msg_new", said, ANSWERED)
     found = violations([revocation], {"msg_old": arrivals}, {"msg_old": state})
-    assert (found[:1] or [None])[0] == (problem and f"msg_old {problem}")
+    assert found[:1] == ([f"msg_old {problem}"] if problem else [])

@@ -56,6 +56,13 @@ def _says(type_: str, records: list[str]) -> Callable[[Site], None]:
     return plan
 
 
+def _thirty_hosts(site: Site) -> None:
+    """Plan a living host among many that do not exist; the answer does not fit a datagram."""
+    site.host(preference=15)
+    absent = [f"{number} {'another-' * 5}{number}.{site.domain}." for number in range(1, 30)]
+    site.records("MX", [*absent, f"15 mx1.{site.domain}."])
+
+
 def _without_mx(site: Site) -> None:
     peer = site.host()
     site.records("MX", [])
@@ -86,6 +93,7 @@ STORIES = [
         for kind, seconds in TROUBLE.items()
     ),
     Story(name="dns-nxdomain-after-a-mail", plan=_gone_after_a_mail, submits=(0.0, 85.0), within=soon(48)),
+    Story(name="dns-thirty-hosts", plan=_thirty_hosts, within=soon()),
     Story(name="dns-without-mx", plan=_without_mx, within=soon()),
     Story(
         name="dns-nxdomain",

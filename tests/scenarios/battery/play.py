@@ -13,6 +13,8 @@ from tests.scenarios.battery.site import Ground, Site
 from tests.scenarios.battery.story import GUARD, Story
 from tests.support.smtp_peer import Mail
 
+#: Seconds between the beginnings of two stories.
+STAGGER = 0.12
 #: Takes address, code and life (seconds); returns the sender's name of the message.
 Submit = Callable[[str, str, float], Awaitable[str]]
 
@@ -32,6 +34,7 @@ class Played:
 
     story: Story
     site: Site
+    begun: float  #: monotonic seconds
     codes: Sequence[Sent]
 
     def stored(self, code: Sent) -> list[Mail]:
@@ -52,6 +55,18 @@ class Played:
         return any(mail.at - code.at > self.story.life - GUARD for mail in self.stored(code))
 
 
+async def play_all(stories: Sequence[Story], ground: Ground, submit: Submit) -> list[Played]:
+    """Play stories side by side; each begins a moment after the one before, since a burst is no part of them."""
+
+    async def one(number: int, story: Story) -> Played:
+        await asyncio.sleep(number * STAGGER)
+        played = await play(story, ground, submit)
+        await asyncio.sleep(played.begun + story.lasts - time.monotonic())
+        return played
+
+    return await asyncio.gather(*(one(number, story) for number, story in enumerate(stories)))
+
+
 async def play(story: Story, ground: Ground, submit: Submit) -> Played:
     """Build the story's site and submit its codes; return when the last one is submitted."""
     site = await ground.site(story.name, story.plan)
@@ -64,7 +79,7 @@ async def play(story: Story, ground: Ground, submit: Submit) -> Played:
         return Sent(to, name, at)
 
     codes = await asyncio.gather(*(one(number, after) for number, after in enumerate(story.submits)))
-    return Played(story, site, codes)
+    return Played(story, site, begun, codes)
 
 
 def problems(played: Played, code: Sent) -> Iterator[str]:

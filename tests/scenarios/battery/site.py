@@ -77,9 +77,12 @@ class Site:
         self.zone[self.domain] = self._records
 
     def stored(self, to: str) -> list[Mail]:
-        """Return the mails that its hosts took for a recipient, in the order they came."""
+        """Return the mails that its hosts took for a recipient, in the order they came.
+
+        A lone dot is none: it is how a sender that pipelines takes back the DATA after a refused RCPT (RFC 2920 3.1).
+        """
         line = f"<{to}>".encode()
-        mails = [mail for peer in self.peers for mail in peer.stored if line in mail.rcpt_line]
+        mails = [mail for peer in self.peers for mail in peer.stored if line in mail.rcpt_line and mail.data]
         return sorted(mails, key=lambda mail: mail.at)
 
     def _exchange(self, preference: int) -> str:
