@@ -13,6 +13,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
@@ -25,7 +26,7 @@ from tests.scenarios.battery.play import Played, Submit, play_all
 from tests.scenarios.battery.site import Ground, Holes
 from tests.scenarios.battery.story import LIFE, Story
 from tests.support.dns_zone import DnsServer
-from tests.support.service import Service
+from tests.support.service import CHECKOUT, Service
 
 REPORT = Path(__file__).with_name("report.md")
 #: Postfix's defaults retry at 600 s at the latest: what then arrives is counted as dead.
@@ -36,8 +37,8 @@ DNS_PORT = 53
 
 _REPORT = """# In the window: codes that arrive within their life
 
-Written by `python -m bench.in_window` on {date}: {cpus} cores, {system}, Python {python}, Postfix {postfix},
-seed {seed}, {seconds:.0f} s watched. README.md says what is measured and how.
+Written by `python -m bench.in_window` on {date}: {cpus} cores, {system}, Python {python}, mailsvc {mailsvc},
+Postfix {postfix}, seed {seed}, {seconds:.0f} s watched. README.md says what is measured and how.
 
 Life of every code: 300 s. Alive: the final dot was read with at least 20 s of life left (in brackets the median of the
 seconds from submit). Dead: a copy came later than that. Possible: at some moment up to 35 s before the deadline a try
@@ -78,6 +79,7 @@ def main() -> None:
     text = _REPORT.format(
         date=dt.datetime.now(dt.UTC).date(), cpus=os.cpu_count(), system=platform.system(),
         python=platform.python_version(), postfix=postfix.version(), seed=options.seed, seconds=options.seconds,
+        mailsvc=tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["version"],
         sums=report.sums(stories, played), table=report.table(stories, played),
     )  # fmt: skip
     if options.story is None:

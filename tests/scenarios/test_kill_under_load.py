@@ -22,7 +22,7 @@ SHARE = 0.99
 
 
 @pytest.mark.fault
-@pytest.mark.timeout(900 if FULL_RUN else 120)
+@pytest.mark.timeout(1500 if FULL_RUN else 120)
 async def test_killed_under_load_every_acceptance_has_one_outcome(tmp_path: Path) -> None:
     """After kills at random points and at the dot every 202 has one outcome, and every copy a recorded reason."""
     seed = random.randrange(2**32)
