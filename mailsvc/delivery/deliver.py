@@ -5,6 +5,7 @@ Decides nothing about retries or states: what an end means is ``domain.classify`
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
@@ -17,6 +18,7 @@ from mailsvc.delivery.handed import Handed, Round, failed
 from mailsvc.delivery.routes import Route
 from mailsvc.delivery.session import Ended, Gate, Kind
 from mailsvc.domain.classify import AMBIGUOUS, DELIVERED, NETWORK_ERROR, STOPPED, UNSENDABLE, classify_reply
+from mailsvc.domain.echo import gives_away
 from mailsvc.domain.identifier import return_path
 from mailsvc.domain.message import Message
 from mailsvc.domain.outcome import Attempt, Verdict
@@ -36,6 +38,9 @@ REPEAT_MARGIN = 2.0
 RECORD_AGAIN = 0.5
 #: A relay is asked to tell what became of the mail, success too.
 _NOTIFY_RELAY = "SUCCESS,FAILURE,DELAY"
+
+#: Reply code and enhanced status code at the head of a reply.
+_CODES = re.compile(r"[2-5]\d\d(?: [245]\.\d{1,3}\.\d{1,3})?(?= )", re.ASCII)
 
 log = structlog.get_logger(__name__)
 
@@ -167,8 +172,11 @@ class Delivery:
 
 
 def _without(code: Secret | None, text: str) -> str:
-    """Return the words of a server that repeats the mail it refuses, without the code."""
-    return text.replace(code.reveal(), "******") if code else text
+    """Return a server's words; only its reply codes where it repeats the mail, in whatever coding."""
+    if code is None or not gives_away(text, code.reveal()):
+        return text
+    codes = _CODES.match(text)
+    return f"{codes[0] if codes else ''} (the server repeats the mail; its words are not kept)".strip()
 
 
 def _attempt(

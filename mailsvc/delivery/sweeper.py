@@ -16,6 +16,7 @@ from mailsvc.store import Store, StoreUnavailable, lifecycle, recovery, retentio
 
 INTERVAL = 1.0  # seconds
 PRUNE_INTERVAL = 3600.0  # seconds
+FIRST_PRUNE = 60.0  # seconds after the start
 #: So often the write-ahead log is emptied: the sealed codes of messages that ended lie in it (seconds).
 CHECKPOINT_INTERVAL = 30.0
 #: What a ring has not set off by so many seconds is rung for again.
@@ -44,7 +45,9 @@ class Sweeper:
         self._keep_messages = keep_messages
         self._keep_events = keep_events
         self._observe = observe
-        self._pruned_at = self._checkpointed_at = clock.now()
+        self._checkpointed_at = clock.now()
+        # Soon after the start, not an hour later: a service that is restarted often must delete as well.
+        self._pruned_at = clock.now() - PRUNE_INTERVAL + FIRST_PRUNE
 
     async def run(self) -> None:
         """Sweep until cancelled."""

@@ -34,6 +34,7 @@ class Worker:
         self._queue = queue
         self._delivery = delivery
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._claiming: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -64,6 +65,7 @@ class Worker:
         """
         if self._listener:
             self._listener.cancel()
+        await self._wait(self._claiming, DRAIN)
         await self._wait(self._running.values(), DRAIN)
         past = {message_id for message_id in self._running if self._store.gate.passed(message_id)}
         for message_id in self._running.keys() - past:
@@ -81,17 +83,22 @@ class Worker:
 
     async def _listen(self) -> None:
         while True:
-            message_id = await self._queue.next()
-            now = self._clock.now()
-            try:
-                message = await self._store.write(partial(lifecycle.claim, message_id=message_id, now=now))
-            except StoreUnavailable:
-                continue  # the sweeper rings again
-            except Exception as error:  # noqa: BLE001  whatever failed, the others go on
-                log.error("claim.failed", message=message_id, error=type(error).__name__)  # noqa: TRY400  no values in the log
-                continue
-            if message:
-                self.take(message)
+            # Not one after the other: claims that come together share a transaction.
+            task = asyncio.create_task(self._claim(await self._queue.next()))
+            self._claiming.add(task)
+            task.add_done_callback(self._claiming.discard)
+
+    async def _claim(self, message_id: str) -> None:
+        now = self._clock.now()
+        try:
+            message = await self._store.write(partial(lifecycle.claim, message_id=message_id, now=now))
+        except StoreUnavailable:
+            return  # the sweeper rings again
+        except Exception as error:  # noqa: BLE001  whatever failed, the others go on
+            log.error("claim.failed", message=message_id, error=type(error).__name__)  # noqa: TRY400  no values in the log
+            return
+        if message:
+            self.take(message)
 
     async def _attempt(self, message: Message, due: float) -> None:
         try:

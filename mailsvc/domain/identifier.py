@@ -21,7 +21,7 @@ _TAG = re.compile(r"[a-z2-7]{24}")
 
 def new_id(prefix: str, at: float) -> str:
     """Return ``prefix_`` and 28 letters: 48 bits of milliseconds, 64 random bits; later ids sort later."""
-    number = (int(at * 1000) & (1 << 48) - 1) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+    number = (max(0, int(at * 1000)) & (1 << 48) - 1) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
     return f"{prefix}_" + f"{number:028x}".translate(_LETTERS)
 
 

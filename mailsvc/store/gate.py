@@ -11,6 +11,7 @@ The same file is the lock that keeps a second process out.
 
 import fcntl
 import mmap
+import os
 import threading
 from pathlib import Path
 
@@ -45,7 +46,8 @@ class DotGate:
         except OSError:
             self._file.close()
             raise GateLocked(f"{path.parent} is in use by another mailsvc process") from None
-        self._file.truncate(_HEADER + SLOTS * _SLOT)
+        # All its blocks now: writing into a hole of a mapped file on a full disk kills the process (SIGBUS).
+        os.posix_fallocate(self._file.fileno(), 0, _HEADER + SLOTS * _SLOT)
         self._map = mmap.mmap(self._file.fileno(), _HEADER + SLOTS * _SLOT)
         self._rebooted = not _boot_id() or self._map[:_HEADER].rstrip(b"\0") != _boot_id()
         self._left = set() if self._rebooted else self._read_marks()

@@ -53,8 +53,8 @@ class Store:
 
         Raises `GateLocked` when another process has it open, `StoreUnavailable` when it cannot be used.
         """
-        gate = DotGate(_gate_path(url))
         with _trouble_is_unavailable():
+            gate = DotGate(_gate_path(url))
             await asyncio.to_thread(upgrade, url)
         store = cls(make_engine(url), cipher, gate)
         await store.write(ensure_log)
@@ -135,7 +135,7 @@ def _with_connection(url: str, work: Callable[[Connection], T]) -> T:
 def _trouble_is_unavailable() -> Iterator[None]:
     try:
         yield
-    except DATABASE_ERRORS as error:
+    except (*DATABASE_ERRORS, OSError) as error:
         raise StoreUnavailable(f"the store cannot be used: {getattr(error, 'orig', error)}") from None
 
 

