@@ -1,7 +1,9 @@
 """The HTTP application: routes, refusals, the OpenAPI document and the page to read it."""
 
+from collections.abc import Callable
+
 from fastapi import Depends, FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from mailsvc import __version__
 from mailsvc.api import docs, events, health, keys, messages, openapi, problems, queries
@@ -30,6 +32,18 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(CursorExpired, events.on_cursor_expired)
     app.add_exception_handler(StoreUnavailable, _on_store_unavailable)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
+    return app
+
+
+def create_metrics_app(exposition: Callable[[], bytes]) -> FastAPI:
+    """Return an application that has ``/metrics`` only, for whoever reaches it."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    problems.install(app)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return health.metrics_answer(exposition)
+
     return app
 
 

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/events", tags=["events"])
 @router.get(
     "",
     response_model=EventPage,
-    responses=responses("unauthorized", "forbidden", "cursor_expired", "invalid_request"),
+    responses=responses("unauthorized", "forbidden", "request_header_too_large", "cursor_expired", "invalid_request"),
 )
 async def read_events(request: Request, _key: Reader, query: Annotated[EventQuery, Query()]) -> JSONResponse:
     """Read events in the order in which they became durable; nothing ever appears behind `next`."""
@@ -60,6 +60,6 @@ async def on_cursor_expired(_request: Request, error: Exception) -> JSONResponse
 
 def _types(text: str | None) -> list[EventType]:
     try:
-        return [EventType(name.strip()) for name in text.split(",")] if text else []
+        return [EventType(name.strip()) for name in text.split(",")] if text is not None else []
     except ValueError:
         raise invalid([("types", f"must be among {', '.join(EventType)}")]) from None

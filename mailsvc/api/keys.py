@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from mailsvc.api.body import BODY_PROBLEMS, read_json, validate
 from mailsvc.api.caller import Operator
-from mailsvc.api.models import KeyList, KeyView, NewKey, NewKeyRequest
+from mailsvc.api.models import EmptyRequest, KeyList, KeyView, NewKey, NewKeyRequest
 from mailsvc.api.openapi import takes
 from mailsvc.api.problems import Problem, invalid, responses
 from mailsvc.api.services import services
@@ -16,7 +16,7 @@ from mailsvc.domain.instant import rfc3339
 from mailsvc.store import keys
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
-_ALWAYS = ("unauthorized", "forbidden")
+_ALWAYS = ("unauthorized", "forbidden", "request_header_too_large")
 
 
 @router.post(
@@ -45,10 +45,16 @@ async def list_keys(request: Request, _key: Operator) -> JSONResponse:
     return JSONResponse({"keys": [key_view(key) for key in await services(request).store.read(keys.every)]})
 
 
-@router.post("/{key_id}/revoke", response_model=KeyView, responses=responses(*_ALWAYS, "not_found", "unavailable"))
+@router.post(
+    "/{key_id}/revoke",
+    response_model=KeyView,
+    responses=responses(*_ALWAYS, *BODY_PROBLEMS, "not_found", "unavailable"),
+    openapi_extra=takes(EmptyRequest, required=False),
+)
 async def revoke_key(request: Request, _key: Operator, key_id: str) -> JSONResponse:
     """Revoke a key, by id or name; it works for up to two more seconds."""
     svc = services(request)
+    validate(EmptyRequest, await read_json(request, optional=True))
     now = svc.clock.now()
     revoked = await svc.store.write(lambda tx: keys.revoke(tx.connection, key_id, now))
     if not revoked:

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 
 from mailsvc.api.body import BODY_PROBLEMS, canonical, instant, read_json, validate
 from mailsvc.api.caller import MessageReader, Submitter, sees
-from mailsvc.api.models import Accepted, MessageList, MessageView, SubmitRequest, UsedRequest
+from mailsvc.api.models import Accepted, EmptyRequest, MessageList, MessageView, SubmitRequest, UsedRequest
 from mailsvc.api.openapi import takes
 from mailsvc.api.problems import Problem, invalid, responses
 from mailsvc.api.queries import MessageQuery, WaitQuery
@@ -27,7 +27,9 @@ from mailsvc.store.submit import RateLimited, submit
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
-_ALWAYS = ("unauthorized", "forbidden")
+_ALWAYS = ("unauthorized", "forbidden", "request_header_too_large")
+#: A caller's clock may be wrong by so much (seconds).
+_SKEW = 24 * 3600.0
 
 
 @router.post(
@@ -107,13 +109,15 @@ async def read_message(
 @router.post(
     "/{message_id}/cancel",
     response_model=MessageView,
-    responses=responses(*_ALWAYS, "not_found", "unavailable"),
+    responses=responses(*_ALWAYS, *BODY_PROBLEMS, "not_found", "unavailable"),
+    openapi_extra=takes(EmptyRequest, required=False),
 )
 async def cancel_message(request: Request, key: Submitter, message_id: str) -> JSONResponse:
     """Cancel a message that is not handed over yet; one that is final stays as it is."""
     svc = services(request)
+    validate(EmptyRequest, await read_json(request, optional=True))
     now = svc.clock.now()
-    return await _change(svc, key, message_id, lambda tx: lifecycle.cancel(tx, message_id, now))
+    return await _change(svc, key, message_id, lambda tx, _message: lifecycle.cancel(tx, message_id, now))
 
 
 @router.post(
@@ -125,18 +129,26 @@ async def cancel_message(request: Request, key: Submitter, message_id: str) -> J
 async def use_message(request: Request, key: Submitter, message_id: str) -> JSONResponse:
     """Report that the customer entered the code; the first report counts."""
     svc = services(request)
-    now = svc.clock.now()
     asked = validate(UsedRequest, await read_json(request, optional=True))
+    now = svc.clock.now()
     at = now if asked.at is None else _instant(asked.at)
-    return await _change(svc, key, message_id, lambda tx: lifecycle.use(tx, message_id, at, now))
+
+    def use(tx: Transaction, message: Message) -> Message:
+        if not message.accepted_at - _SKEW <= at <= now + _SKEW:
+            raise invalid([("/at", "is no time since the message was accepted (a day of clock error is allowed)")])
+        return lifecycle.use(tx, message_id, at, now)
+
+    return await _change(svc, key, message_id, use)
 
 
-async def _change(svc: Services, key: ApiKey, message_id: str, work: Callable[[Transaction], Message]) -> JSONResponse:
+async def _change(
+    svc: Services, key: ApiKey, message_id: str, work: Callable[[Transaction, Message], Message]
+) -> JSONResponse:
     def change(tx: Transaction) -> dict[str, Any]:
         message = messages.get(tx.connection, message_id)
         if message is None or message.api_key != key.id:
             raise _not_found()
-        return messages.view(tx.connection, work(tx))
+        return messages.view(tx.connection, work(tx, message))
 
     return JSONResponse(await svc.store.write(change))
 

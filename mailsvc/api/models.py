@@ -161,6 +161,10 @@ class UsedRequest(_Request):
     at: str | None = Field(default=None, max_length=64, description="RFC 3339; now when absent")
 
 
+class EmptyRequest(_Request):
+    """Nothing is to be said; a body may be left out."""
+
+
 class EventView(BaseModel):
     """One entry of the event log."""
 

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from mailsvc import __version__
-from mailsvc.api.models import NewKeyRequest, SubmitRequest, UsedRequest
+from mailsvc.api.models import EmptyRequest, NewKeyRequest, SubmitRequest, UsedRequest
 from mailsvc.api.problems import ProblemDocument
 
 _DESCRIPTION = """Login codes by e-mail, on time or not at all.
@@ -17,7 +17,7 @@ values. Instants are RFC 3339 in UTC.
 """
 _FRAMEWORK_ERROR = "HTTPValidationError"
 _REF = "#/components/schemas/{model}"
-_BODIES: tuple[type[BaseModel], ...] = (SubmitRequest, UsedRequest, NewKeyRequest, ProblemDocument)
+_BODIES: tuple[type[BaseModel], ...] = (SubmitRequest, UsedRequest, EmptyRequest, NewKeyRequest, ProblemDocument)
 
 
 def takes(model: type[BaseModel], *, required: bool = True, idempotent: bool = False) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Refusals as RFC 9457 problem documents; they name fields and limits, never values."""
 
 import http
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 #: Every problem type: its status and its title.
 TYPES: dict[str, tuple[int, str]] = {
-    "malformed": (400, "The body is not a JSON document this service reads"),
+    "malformed": (400, "The request, or the JSON of its body, is not well-formed"),
     "unauthorized": (401, "No valid API key"),
     "forbidden": (403, "The API key lacks the scope"),
     "not_found": (404, "There is nothing here"),
@@ -31,9 +32,22 @@ TYPES: dict[str, tuple[int, str]] = {
     "invalid_request": (422, "A field is wrong"),
     "idempotency_conflict": (422, "The idempotency key was used for another body"),
     "rate_limited": (429, "Too many mails to this address"),
+    "request_header_too_large": (431, "The head of the request is too large"),
     "internal": (500, "The service failed"),
     "overloaded": (503, "A code accepted now might not leave in time"),
     "unavailable": (503, "The service cannot accept messages now"),
+}
+#: Other names are not repeated: a caller that mixes up its parameters sends a value where a name belongs.
+_NAME = re.compile(r"[a-z_]{1,40}")
+#: What is wrong, where the words of the validating library would not do.
+_WORDS = {
+    "extra_forbidden": "is not a field of this request",
+    "missing": "is missing",
+    "string_pattern_mismatch": "has a control character",
+}
+_QUERY_WORDS = _WORDS | {
+    "extra_forbidden": "is not a parameter of this request",
+    "string_pattern_mismatch": "is nothing that an answer has given as `next`",
 }
 _BY_STATUS = {status: name for name, (status, _) in TYPES.items() if name != "idempotency_conflict"}
 
@@ -41,7 +55,9 @@ _BY_STATUS = {status: name for name, (status, _) in TYPES.items() if name != "id
 class FieldError(BaseModel):
     """What is wrong with one field."""
 
-    pointer: str = Field(description="JSON pointer (RFC 6901) into the body, or the name of the parameter")
+    pointer: str = Field(
+        description="JSON pointer (RFC 6901) into the body, or the name of the parameter; `…` for no plain name"
+    )
     detail: str
 
 
@@ -98,12 +114,17 @@ def invalid(errors: Sequence[tuple[str, str]]) -> Problem:
 
 def invalid_model(error: ValidationError) -> Problem:
     """Return the refusal of a body that does not fit its model."""
-    return invalid([(pointer(*item["loc"]), _sentence(item)) for item in error.errors(include_input=False)])
+    return invalid([(pointer(*item["loc"]), _sentence(item, _WORDS)) for item in error.errors(include_input=False)])
 
 
 def pointer(*steps: int | str) -> str:
-    """Return the JSON pointer (RFC 6901) of a field."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+    """Return the JSON pointer (RFC 6901) of a field; a name that may be a value is ``…`` in it."""
+    return "".join(f"/{plain(step) if isinstance(step, str) else step}" for step in steps)
+
+
+def plain(name: str) -> str:
+    """Return a name as it is where it looks like one, else ``…``."""
+    return name if _NAME.fullmatch(name) else "…"
 
 
 def responses(*names: str) -> dict[int | str, dict[str, Any]]:
@@ -148,7 +169,7 @@ def _methods(request: Request) -> list[str]:
 
 async def _on_validation_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    wrong = [(str(item["loc"][-1]), _sentence(item)) for item in error.errors()]
+    wrong = [(plain(str(item["loc"][-1])), _sentence(item, _QUERY_WORDS)) for item in error.errors()]
     return invalid(wrong).response()
 
 
@@ -166,7 +187,6 @@ def _media() -> dict[str, Any]:
     return {"schema": {"$ref": "#/components/schemas/ProblemDocument"}, "examples": {}}
 
 
-def _sentence(item: ErrorDetails) -> str:
-    known = {"extra_forbidden": "is not a field of this request", "missing": "is missing"}
+def _sentence(item: ErrorDetails, words: Mapping[str, str]) -> str:
     message = item["msg"]
-    return known.get(item["type"], message[:1].lower() + message[1:])
+    return words.get(item["type"], message[:1].lower() + message[1:])

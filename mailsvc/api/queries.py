@@ -5,7 +5,7 @@ from collections import Counter
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from mailsvc.api.problems import invalid
+from mailsvc.api.problems import invalid, plain
 
 #: The largest cursor of the log: sequence numbers are 64-bit integers.
 _SEQ_MAX = 2**63 - 1
@@ -15,7 +15,7 @@ async def each_once(request: Request) -> None:
     """Refuse a query that gives a parameter twice: two readers would take two values."""
     given = Counter(name for name, _ in request.query_params.multi_items())
     if repeated := [name for name, times in given.items() if times > 1]:
-        raise invalid([(name, "is given more than once") for name in repeated])
+        raise invalid([(plain(name), "is given more than once") for name in repeated])
 
 
 class _Query(BaseModel):

@@ -2,14 +2,18 @@
 
 Decides whether a text is an address this service mails, taken exactly as it is: nothing is repaired, and what would
 have to be is refused with ``AddressError``. A domain outside ASCII is converted to A-labels (IDNA 2008, UTS 46
-without transitional mappings) only where that changes nothing but the encoding.
+without transitional mappings) only where that changes nothing but the encoding and the case of ASCII letters. An
+A-label must be one: what it stands for encodes to it again.
 """
+
+import string
 
 import idna
 
 from mailsvc.domain.address import Address, AddressError, parse
 
 _NOT_IDNA = "has a domain that is no internationalised domain name"
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def parse_recipient(text: str) -> Address:
@@ -17,15 +21,27 @@ def parse_recipient(text: str) -> Address:
     local, at, domain = text.rpartition("@")
     if at and not domain.isascii():
         return parse(f"{local}@{_a_labels(domain)}")
-    return parse(text)
+    address = parse(text)
+    _check_a_labels(address.domain)
+    return address
 
 
 def _a_labels(domain: str) -> str:
     try:
         ascii_domain = idna.encode(domain, uts46=True, std3_rules=True).decode("ascii")
-        unchanged = idna.decode(ascii_domain) == domain
+        unchanged = idna.decode(ascii_domain) == domain.translate(_ASCII_LOWER)
     except UnicodeError as error:
         raise AddressError(_NOT_IDNA) from error
     if not unchanged:
         raise AddressError("has a domain that is not in its normal form")
     return ascii_domain
+
+
+def _check_a_labels(domain: str) -> None:
+    for label in domain.lower().split("."):
+        try:
+            valid = not label.startswith("xn--") or idna.alabel(idna.ulabel(label)).decode("ascii") == label
+        except UnicodeError as error:
+            raise AddressError(_NOT_IDNA) from error
+        if not valid:
+            raise AddressError(_NOT_IDNA)

@@ -31,7 +31,7 @@ app.add_typer(database.app, name="db")
 def main() -> NoReturn:
     """Run the command line and end the process."""
     try:
-        raise SystemExit(app(standalone_mode=False))
+        raise SystemExit(app(prog_name="mailsvc", standalone_mode=False))
     except Failure as failure:
         typer.echo(f"mailsvc: {failure}", err=True)
         raise SystemExit(failure.exit_code) from None

@@ -1,10 +1,12 @@
 """``mailsvc db``: the schema."""
 
+import json
+from typing import Annotated
+
 import typer
 
-from mailsvc.cli.failure import configured, failures
+from mailsvc.cli.store import in_store
 from mailsvc.store import migrate
-from mailsvc.store.store import with_connection
 
 app = typer.Typer(help="The store's schema.", no_args_is_help=True)
 
@@ -15,10 +17,7 @@ def database() -> None:
 
 
 @app.command("upgrade")
-def upgrade() -> None:
+def upgrade(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Bring the store to the newest schema; `mailsvc run` on SQLite does it by itself."""
-    settings = configured()
-    with failures():
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with_connection(settings.database_url, lambda _: None)
-    print(f"the schema is at revision {migrate.HEAD}")
+    in_store(lambda _: None)
+    print(json.dumps({"revision": migrate.HEAD}) if as_json else f"the schema is at revision {migrate.HEAD}")

@@ -6,23 +6,18 @@ Decides nothing but how things are said: the rules are `signing.keys.KeyRing`'s.
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Annotated
 
 import typer
-from dns.exception import DNSException
-from dns.nameserver import Do53Nameserver
-from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
-from mailsvc.settings import Endpoint, Mode, Settings, SettingsError, load_settings
+from mailsvc.service import look_up
+from mailsvc.settings import Mode, Settings, SettingsError, load_settings
 from mailsvc.signing.key import RECORD_KEPT, Algorithm, DkimKeyError, KeyInfo, UnknownSelectorError
 from mailsvc.signing.keys import KeyRing
-
-#: Longest wait for an answer of DNS (seconds).
-DNS_WAIT = 5.0
 
 app = typer.Typer(help="Signing keys and their DNS records.", no_args_is_help=True)
 
@@ -75,23 +70,6 @@ def retire(selector: Selector, *, as_json: AsJson = False) -> None:
     )
     if unsigned:
         typer.echo("mailsvc dkim: no rsa-sha256 key is active; no mail can leave until one is", err=True)
-
-
-def look_up(servers: Sequence[Endpoint], name: str) -> list[str]:
-    """Return the TXT records at ``name``, asking ``servers`` or else the system's resolver.
-
-    Raise `DkimKeyError` when DNS gives no answer in ``DNS_WAIT`` seconds; "no such record" is an answer.
-    """
-    try:
-        resolver = Resolver(configure=not servers)
-        if servers:
-            resolver.nameservers = [Do53Nameserver(server.host, server.port) for server in servers]
-        answer = resolver.resolve(f"{name}.", "TXT", lifetime=DNS_WAIT, search=False)
-    except (NXDOMAIN, NoAnswer):
-        return []
-    except DNSException as error:
-        raise DkimKeyError(f"DNS gave no answer about {name}: {error}") from error
-    return [b"".join(record.strings).decode(errors="replace") for record in answer]
 
 
 def _ring(settings: Settings) -> KeyRing:

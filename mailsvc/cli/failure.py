@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mailsvc.service import StartError
+from mailsvc.service import StartError, store_fault
 from mailsvc.settings import Settings, SettingsError, load_settings, with_development_secrets
 from mailsvc.store import StoreUnavailable
 
@@ -34,7 +34,7 @@ def failures() -> Iterator[None]:
     except (SettingsError, StartError) as error:
         raise Failure(str(error), WRONG_USE) from None
     except StoreUnavailable as error:
-        raise Failure(f"MAILSVC_DATABASE_URL: {error}", WRONG_USE) from None
+        raise Failure(store_fault(error), WRONG_USE) from None
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise Failure(f"{place}{error.strerror or error}", WRONG_USE) from None

@@ -2,22 +2,21 @@
 
 import json
 import time
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
-from mailsvc.cli.failure import NEGATIVE, WRONG_USE, Failure, configured, failures
-from mailsvc.domain.access import ApiKey, scopes
+from mailsvc.api.keys import key_view
+from mailsvc.cli.failure import NEGATIVE, WRONG_USE, Failure
+from mailsvc.cli.store import in_store
+from mailsvc.domain.access import scopes
 from mailsvc.domain.instant import rfc3339
-from mailsvc.store import Connection, keys
-from mailsvc.store.store import with_connection
+from mailsvc.store import keys
 
 #: Characters of a key's name, as over HTTP.
 NAME_MAX = 64
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
-T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -35,7 +34,7 @@ def new(
         allowed = scopes(scope.strip() for scope in scope_names.split(","))
     except ValueError as error:
         raise Failure(f"--scopes: {error}", WRONG_USE) from None
-    key, secret = _in_store(lambda connection: keys.new(connection, name, allowed, time.time()))
+    key, secret = in_store(lambda connection: keys.new(connection, name, allowed, time.time()))
     shown = {"id": key.id, "name": key.name, "scopes": sorted(key.scopes), "secret": secret}
     print(json.dumps(shown) if as_json else f"{key.id}  {key.name}  {','.join(sorted(key.scopes))}\n{secret}")
 
@@ -43,9 +42,9 @@ def new(
 @app.command("list")
 def list_keys(*, as_json: AsJson = False) -> None:
     """Show every key, revoked ones too."""
-    found = _in_store(keys.every)
+    found = in_store(keys.every)
     if as_json:
-        print(json.dumps([_shown(key) for key in found]))
+        print(json.dumps([key_view(key) for key in found]))
         return
     for key in found:
         state = "active" if key.revoked_at is None else f"revoked {rfc3339(key.revoked_at)}"
@@ -57,28 +56,11 @@ def revoke(
     id_or_name: Annotated[str, typer.Argument(help="Id or name of the key.")], *, as_json: AsJson = False
 ) -> None:
     """Revoke a key; a running service refuses it within two seconds."""
-    revoked = _in_store(lambda connection: keys.revoke(connection, id_or_name, time.time()))
+    revoked = in_store(lambda connection: keys.revoke(connection, id_or_name, time.time()))
     if not revoked:
         raise Failure("there is no living key of this id or name", NEGATIVE)
     if as_json:
-        print(json.dumps([_shown(key) for key in revoked]))
+        print(json.dumps([key_view(key) for key in revoked]))
         return
     for key in revoked:
         print(f"revoked {key.id}  {key.name}")
-
-
-def _in_store(work: Callable[[Connection], T]) -> T:
-    settings = configured()
-    with failures():
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return with_connection(settings.database_url, work)
-
-
-def _shown(key: ApiKey) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "name": key.name,
-        "scopes": sorted(key.scopes),
-        "created_at": rfc3339(key.created_at),
-        "revoked_at": None if key.revoked_at is None else rfc3339(key.revoked_at),
-    }

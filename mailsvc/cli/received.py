@@ -6,6 +6,8 @@ from email import message_from_bytes, policy
 from mailsvc.mailpit import Mailpit, MailpitError
 from mailsvc.settings import Settings
 
+HEADERS = ("From", "To", "Subject", "Date", "Message-ID")
+
 
 def received(settings: Settings, message_id: str) -> str:
     """Return the mail of a message, "" where neither the folder nor a Mailpit has it."""
@@ -17,12 +19,16 @@ def received(settings: Settings, message_id: str) -> str:
 
 def readable(raw: bytes) -> str:
     """Return decoded headers and text of a mail."""
+    headers, text = decoded(raw)
+    shown = "".join(f"{name}: {value}\n" for name, value in headers.items())
+    return f"{shown}\n{text}"
+
+
+def decoded(raw: bytes) -> tuple[dict[str, str], str]:
+    """Return the headers that a person looks at, and the text."""
     mail = message_from_bytes(raw, policy=policy.default)
-    shown = ("From", "To", "Subject", "Date", "Message-ID")
-    headers = "".join(f"{name}: {mail[name]}\n" for name in shown)
     body = mail.get_body(("plain",))
-    text = body.get_content() if body else ""
-    return f"{headers}\n{text}"
+    return {name: str(mail[name]) for name in HEADERS}, body.get_content() if body else ""
 
 
 async def _in_mailpit(message_id: str) -> str:

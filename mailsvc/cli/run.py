@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shlex
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from mailsvc.cli.client import Client
 from mailsvc.cli.failure import Failure, configured, failures
 from mailsvc.cli.received import received
 from mailsvc.cli.send import follow, request_body, summary
+from mailsvc.cli.store import PRIVATE
 from mailsvc.service import Running
 from mailsvc.service import run as run_service
 from mailsvc.settings import API_KEY_FILE, Mode, Route, RouteKind, Settings, stated
@@ -23,6 +25,7 @@ SAMPLE_ADDRESS = "taro@mail.example.jp"
 def run() -> None:
     """Run everything in one process: HTTP and delivery."""
     settings = configured()
+    os.umask(PRIVATE)
     with failures():
         uvloop.run(_run(settings))
 

@@ -6,6 +6,7 @@ Its addresses are tried in turn when one does not get as far as the mail. Names 
 import asyncio
 import socket
 import ssl
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mailsvc.delivery.envelope import Envelope
@@ -36,9 +37,11 @@ class RelayRoute:
         tls: TlsPolicy,
         credentials: Credentials | None = None,
         trust: ssl.SSLContext | None = None,
+        sources: Sequence[str] = (),
         sessions: int = SESSIONS,
     ) -> None:
         self._endpoint = Endpoint(host=host, ip="", port=port, helo=helo, tls=tls, trust=trust, credentials=credentials)
+        self._sources = sources
         self._places = Places(sessions)
         self._pool = Pool(limit=sessions)
         self._sessions = Sessions(self._pool)
@@ -70,11 +73,21 @@ class RelayRoute:
         addresses = await self._resolve(turn.hand_over_by)
         dns = loop.time() - begun
         made: list[Handed] = []
-        for ip in addresses:
-            made += await self._sessions.offer(replace(self._endpoint, ip=ip), envelope, turn)
+        for endpoint in self._endpoints(addresses):
+            made += await self._sessions.offer(endpoint, envelope, turn)
             if not made[-1].round_goes_on:
                 break
+        if not made:
+            host = self._endpoint.host
+            made = [failed(Stage.CONNECT, f"no source address can reach an address of {host}", begun=begun, host=host)]
         return [replace(made[0], dns=dns), *made[1:]]
+
+    def _endpoints(self, addresses: Sequence[str]) -> Iterator[Endpoint]:
+        """Return each address with the source for its family, and none that no source can reach."""
+        for ip in addresses:
+            source = next((source for source in self._sources if (":" in source) == (":" in ip)), None)
+            if source or not self._sources:
+                yield replace(self._endpoint, ip=ip, source=source)
 
     async def _resolve(self, by: float) -> list[str]:
         """Return the server's addresses, IPv4 first (DESIGN 4)."""

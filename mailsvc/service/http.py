@@ -1,38 +1,35 @@
-"""The HTTP listener: its socket, its certificate, its end."""
+"""The HTTP listeners: their sockets, the certificate, their end."""
 
 import asyncio
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from fastapi import FastAPI
 
-from mailsvc.api.app import create_app
+from mailsvc.api.app import create_app, create_metrics_app
 from mailsvc.api.services import Services
 from mailsvc.service.failure import StartError
+from mailsvc.service.protocol import BoundedProtocol
 from mailsvc.settings import Settings
 
-#: Seconds that the head of a request may take to arrive.
-HEAD_PATIENCE = 5.0
 #: Seconds that open requests get at a stop.
 HTTP_DRAIN = 5
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Return the socket the HTTP surface listens on; raise `StartError` where it cannot."""
-    host, port = settings.http
+def listen(variable: str, endpoint: tuple[str, int]) -> socket.socket:
+    """Return a socket that listens where a variable says; raise `StartError` where it cannot."""
+    host, port = endpoint
     try:
         return socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512, reuse_port=False
         )
     except OSError as error:
-        raise StartError(
-            f"MAILSVC_HTTP: found {settings.http}, where this process cannot listen: {error.strerror}"
-        ) from None
+        raise StartError(f"{variable}: found {endpoint}, where this process cannot listen: {error.strerror}") from None
 
 
 def url_of(listener: socket.socket, settings: Settings) -> str:
@@ -40,37 +37,6 @@ def url_of(listener: socket.socket, settings: Settings) -> str:
     host, port = listener.getsockname()[:2]
     scheme = "https" if settings.http_tls else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's protocol, with a limit on how long the head of a request may take to arrive."""
-
-    _timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own types
-        super().connection_made(transport)
-        self._await_head()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._await_head()
-
-    def on_headers_complete(self) -> None:
-        self._head_is_here()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._head_is_here()
-        super().connection_lost(exc)
-
-    def _await_head(self) -> None:
-        if self._timer is None:
-            self._timer = self.loop.call_later(HEAD_PATIENCE, self.transport.close)
-
-    def _head_is_here(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 class _Server(uvicorn.Server):
@@ -85,15 +51,8 @@ async def serve(
     services: Services, listener: socket.socket, settings: Settings, *, ready: Callable[[], Coroutine[Any, Any, None]]
 ) -> None:
     """Answer requests until a signal; then let the open ones end."""
-    config = uvicorn.Config(
+    config = _config(
         create_app(services),
-        http=_Protocol,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=HTTP_DRAIN,
         ssl_certfile=settings.http_tls.certificate if settings.http_tls else None,
         ssl_keyfile=settings.http_tls.key if settings.http_tls else None,
     )
@@ -113,3 +72,29 @@ async def serve(
     server.should_exit = True
     announcing.cancel()
     await serving
+
+
+@asynccontextmanager
+async def metrics_served(exposition: Callable[[], bytes], listener: socket.socket) -> AsyncIterator[None]:
+    """Answer ``/metrics`` on a listener of its own, without key, while the context lasts."""
+    server = _Server(_config(create_metrics_app(exposition)))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _config(app: FastAPI, **more: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=BoundedProtocol,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=HTTP_DRAIN,
+        **more,
+    )

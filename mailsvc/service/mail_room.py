@@ -6,15 +6,25 @@ import structlog
 
 from mailsvc.domain.message import Message
 from mailsvc.service.failure import StartError
+from mailsvc.service.published import check_published
 from mailsvc.settings import Mode, Settings
 from mailsvc.signing.key import DkimKeyError
 from mailsvc.signing.keys import KeyRing
 from mailsvc.signing.signer import Signer
 from mailsvc.signing.verify import self_test, verify
 from mailsvc.templates import Brand, BrandError, Catalogue, Composer, TemplateError, check_bytes
+from mailsvc.templates.brand import LINE_MAX, NAME_MAX
 
 #: The share of live mails that the independent verifier looks at (DESIGN 4); one that fails is logged as an error.
 VERIFIED_SHARE = 0.01
+
+_WORDS = "ASCII and JIS X 0208, without URL, @ or six digits in a row"
+#: What a brand value has to be, by the field that an error names.
+_EXPECTED = {
+    "sender": "an address that can stand in a From header",
+    **dict.fromkeys(("sender_name", "name"), f"1 to {NAME_MAX} characters of {_WORDS}"),
+    **dict.fromkeys(("registration", "associations", "contact"), f"1 to {LINE_MAX} characters of {_WORDS}"),
+}
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +76,9 @@ def make_composer(settings: Settings, now: float) -> Composer:
     except BrandError as error:
         field, _, problem = str(error).partition(" ")
         variable = field if field.startswith("sender") else f"brand_{field}"
-        raise StartError(f"MAILSVC_{variable.upper()}: found a value that {problem}") from None
+        raise StartError(
+            f"MAILSVC_{variable.upper()}: found a value that {problem}, expected {_EXPECTED[field]}"
+        ) from None
     except TemplateError as error:
         raise StartError(str(error)) from None
     return composer
@@ -76,4 +88,7 @@ def _signer(settings: Settings, now: float) -> Signer:
     ring = KeyRing(settings.dkim_dir, settings.sender_domain)
     if not ring.active() and settings.mode is Mode.DEVELOPMENT:
         ring.activate(ring.new("rsa-sha256", now).selector, published=None)
-    return Signer(ring.active(), settings.sender_domain)
+    signer = Signer(ring.active(), settings.sender_domain)
+    if settings.mode is Mode.PRODUCTION:
+        check_published(signer.keys, settings.dns or ())
+    return signer

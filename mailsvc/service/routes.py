@@ -1,7 +1,9 @@
 """The ways out that the settings name."""
 
+from collections.abc import Sequence
+
 from mailsvc.clock import Clock
-from mailsvc.delivery.destinations import Destinations, ProfileError, load_profiles
+from mailsvc.delivery.destinations import Destinations, Profile, ProfileError, load_profiles
 from mailsvc.delivery.domains import StoredDomains
 from mailsvc.delivery.mx import SESSIONS, MxRoute
 from mailsvc.delivery.relay import RelayRoute
@@ -26,21 +28,36 @@ _TLS = {
 _FILES_PER_SESSION = 4
 
 
-def make_route(route: RouteSetting, settings: Settings, store: Store, clock: Clock) -> Route:
+def read_profiles(settings: Settings) -> list[Profile]:
+    """Return the profiles of destinations; raise `StartError` where the company's own cannot be used."""
+    try:
+        return load_profiles(settings.profiles)
+    except ProfileError as error:
+        raise StartError(
+            f"MAILSVC_PROFILES: found a file that cannot be used ({error}), expected tables [default] and [[profile]]"
+        ) from None
+
+
+def make_route(
+    route: RouteSetting, settings: Settings, *, profiles: Sequence[Profile], store: Store, clock: Clock
+) -> Route:
     """Return the way out that a setting names."""
     if route.kind is RouteKind.CAPTURE:
         return CaptureRoute(settings.data_dir / "capture")
     if route.kind is RouteKind.MX:
-        return _mx_route(settings, store, clock)
+        return _mx_route(settings, profiles, store, clock)
     credentials = Credentials(Secret(route.user), route.password) if route.user and route.password else None
-    return RelayRoute(route.host, route.port, helo=settings.helo, tls=_TLS[route.tls], credentials=credentials)
+    return RelayRoute(
+        route.host,
+        route.port,
+        helo=settings.helo,
+        tls=_TLS[route.tls],
+        credentials=credentials,
+        sources=settings.source_addresses,
+    )
 
 
-def _mx_route(settings: Settings, store: Store, clock: Clock) -> MxRoute:
-    try:
-        profiles = load_profiles(settings.profiles)
-    except ProfileError as error:
-        raise StartError(f"MAILSVC_PROFILES: {error}") from None
+def _mx_route(settings: Settings, profiles: Sequence[Profile], store: Store, clock: Clock) -> MxRoute:
     return MxRoute(
         hosts=MailHosts(Resolver(settings.dns or ()).ask),
         destinations=Destinations(profiles),

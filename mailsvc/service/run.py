@@ -16,15 +16,26 @@ from mailsvc.delivery.deliver import Delivery
 from mailsvc.delivery.sweeper import Sweeper
 from mailsvc.delivery.worker import Worker
 from mailsvc.queue import LocalQueue
-from mailsvc.service.failure import StartError
+from mailsvc.service.failure import StartError, store_fault
 from mailsvc.service.files import raise_file_limit
-from mailsvc.service.http import listen, serve, url_of
+from mailsvc.service.http import listen, metrics_served, serve, url_of
 from mailsvc.service.mail_room import mail_room
-from mailsvc.service.routes import make_route
-from mailsvc.settings import Settings, describe
+from mailsvc.service.routes import make_route, read_profiles
+from mailsvc.settings import (
+    LogLevel,
+    Mode,
+    RouteKind,
+    Settings,
+    check_sources,
+    describe,
+    make_folder,
+    prepare_store,
+    stated,
+)
 from mailsvc.store import Cipher, GateLocked, Store, StoreUnavailable, keys
 from mailsvc.telemetry import logs
 from mailsvc.telemetry.metrics import Metrics
+from mailsvc.telemetry.reach import Reach
 
 #: Threads that sign; RSA lets the interpreter go on meanwhile.
 SIGNERS = 2
@@ -43,26 +54,29 @@ class Running:
 async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any, None]]) -> None:
     """Run every role in this process until SIGTERM or SIGINT; ``ready`` is called once codes are accepted.
 
-    Raises `StartError`.
+    Raises `StartError` or `SettingsError`.
     """
     logs.configure(settings.log)
-    _check_supported(settings)
+    _prepare(settings)
+    profiles = read_profiles(settings)
     raise_file_limit()
     clock = Clock()
     composer, finish = mail_room(settings, clock.now())
     async with AsyncExitStack() as stack:  # what is started last is stopped first
-        listener = stack.enter_context(listen(settings))
+        listener = stack.enter_context(listen("MAILSVC_HTTP", settings.http))
+        own = stack.enter_context(listen("MAILSVC_METRICS", settings.metrics)) if settings.metrics else None
         store = await open_store(settings)
         stack.push_async_callback(store.close)
         await _ensure_keys(settings, store, clock.now())
         watch, metrics = Watch(), Metrics()
         for subscriber in (watch.notify, metrics.observe, logs.log_events):
             store.subscribe(subscriber)
-        route = make_route(settings.route, settings, store, clock)
+        make = partial(make_route, settings=settings, profiles=profiles, store=store, clock=clock)
+        route = make(settings.route)
         stack.push_async_callback(route.close)
         fallback = None
         if settings.fallback_route:
-            fallback = make_route(settings.fallback_route, settings, store, clock)
+            fallback = make(settings.fallback_route)
             stack.push_async_callback(fallback.close)
         delivery = Delivery(
             store=store,
@@ -74,6 +88,8 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
             bounce_domain=settings.bounce_domain,
         )
         worker = await _start_delivery(stack, settings, store=store, clock=clock, delivery=delivery, metrics=metrics)
+        reach = Reach(one_way=settings.route.kind is not RouteKind.MX)
+        store.subscribe(reach.observe)  # from here on: what the last process left open says nothing of the way out
         services = Services(
             store=store,
             clock=clock,
@@ -82,10 +98,12 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
             limits=settings.rate_per_address,
             hand_over=worker.take,
             predicted_wait=route.predicted_wait,
-            failing=lambda: {"store": store.failing} if store.failing else {},
+            failing=lambda: _failing(store, reach, clock),
             metrics=metrics.exposition,
         )
-        log.info("service.started", **dict(describe(settings)))
+        if own:
+            await stack.enter_async_context(metrics_served(metrics.exposition, own))
+        _log_start(settings)
         url = url_of(listener, settings)
         await serve(services, listener, settings, ready=partial(ready, Running(url, store)))
     log.info("service.stopped")
@@ -119,30 +137,47 @@ async def _start_delivery(
     return worker
 
 
-def _check_supported(settings: Settings) -> None:
+def _failing(store: Store, reach: Reach, clock: Clock) -> dict[str, str]:
+    """Return what cannot work now, and why."""
+    found = {"store": store.failing, "delivery": reach.problem(clock.now())}
+    return {part: why for part, why in found.items() if why}
+
+
+def _log_start(settings: Settings) -> None:
+    """Log the start, in production with all settings; a developer's first screen is for the sample mail."""
+    shown = settings.mode is Mode.PRODUCTION or settings.log is LogLevel.DEBUG
+    log.info("service.started", **(dict(describe(settings)) if shown else {}))
+
+
+def _prepare(settings: Settings) -> None:
+    """Refuse what this version or this machine cannot give, and have the folders that are needed."""
     if settings.redis_url:
         raise StartError("MAILSVC_REDIS_URL: found an address, expected nothing: this version runs in one process")
     if not settings.database_url.startswith("sqlite:"):
         raise StartError(
             "MAILSVC_DATABASE_URL: found PostgreSQL, expected sqlite:///…: this version has no other store"
         )
+    check_sources(settings)
+    prepare_store(settings)
+    make_folder("dkim_dir", settings.dkim_dir)
 
 
 async def open_store(settings: Settings) -> Store:
     """Open the configured store."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         return await Store.open(settings.database_url, Cipher(settings.secret_keys))
     except GateLocked as error:
         raise StartError(str(error)) from None
     except StoreUnavailable as error:
-        raise StartError(f"MAILSVC_DATABASE_URL: {error}") from None
+        raise StartError(store_fault(error)) from None
 
 
 async def _ensure_keys(settings: Settings, store: Store, now: float) -> None:
     secret = settings.api_key
+    # A generated key has a name of its own: it must still work when the variable is taken away again.
+    name = "MAILSVC_API_KEY" if stated("api_key") else "generated"
     if secret is not None:
-        await store.write(lambda tx: keys.ensure(tx.connection, "MAILSVC_API_KEY", secret.reveal(), now))
+        await store.write(lambda tx: keys.ensure(tx.connection, name, secret.reveal(), now))
     elif not any(key.revoked_at is None for key in await store.read(keys.every)):
         raise StartError(
             "MAILSVC_API_KEY: found nothing and no key in the store, expected one; or run: mailsvc keys new"

@@ -8,6 +8,7 @@ from mailsvc.settings.development import (
     with_development_secrets,
 )
 from mailsvc.settings.load import describe, load_settings, stated
+from mailsvc.settings.machine import check_sources, make_folder, prepare_store
 from mailsvc.settings.network import Endpoint, TlsFiles
 from mailsvc.settings.route import Route, RouteKind, RouteTls
 from mailsvc.settings.source import SettingsError
@@ -29,10 +30,13 @@ __all__ = [
     "SettingsError",
     "TlsFiles",
     "Webhook",
+    "check_sources",
     "describe",
     "development_secrets",
     "load_settings",
+    "make_folder",
     "new_api_key",
+    "prepare_store",
     "stated",
     "with_development_secrets",
 ]

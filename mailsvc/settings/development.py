@@ -1,8 +1,8 @@
 """Secrets that a development service makes for itself, so that ``mailsvc run`` works with nothing set.
 
 They lie in the data folder (0700) in files of mode 0600. A file appears complete or not at all; of two processes
-that start at once, one writes and both read the same. Production never comes here. A folder or file that cannot
-be made or read raises ``OSError``; a damaged one `SettingsError`.
+that start at once, one writes and both read the same. Production never comes here. A folder that cannot be
+made, or a damaged file, is a `SettingsError`; a file that cannot be made or read raises ``OSError``.
 """
 
 import base64
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mailsvc.domain.secret import Secret
 from mailsvc.settings.kind import quoted
+from mailsvc.settings.machine import make_folder
 from mailsvc.settings.source import SettingsError, variable
 from mailsvc.settings.table import Settings
 from mailsvc.settings.text import KEY_OCTETS, KEYS, TOKEN, Mode
@@ -47,7 +48,7 @@ def with_development_secrets(settings: Settings) -> Settings:
 
 def development_secrets(data_dir: Path) -> DevelopmentSecrets:
     """Read the secrets of this data folder; make folder and secrets at the first call."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder("data_dir", data_dir)
     key = _read_or_make(data_dir / SECRET_KEY_FILE, _new_key)
     token = _read_or_make(data_dir / API_KEY_FILE, new_api_key)
     try:

@@ -106,7 +106,10 @@ def _helo(text: str) -> str:
 
 
 def _database(text: str) -> str:
-    if not re.match(r"sqlite:///[^?]", text):
+    if text.startswith("sqlite:"):
+        if not re.fullmatch(r"sqlite:///(?!:)[^?]+", text):
+            raise WrongValueError("names no file")
+    else:
         url = split_url(text)
         if url.scheme != "postgresql":
             raise WrongValueError("is another kind of URL")

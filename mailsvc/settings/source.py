@@ -84,7 +84,7 @@ def _toml_text(name: str, value: Any, place: str) -> str:
 
 
 def _unknown(name: str, place: str) -> SettingsError:
-    nearest = difflib.get_close_matches(name, map(variable, DEFINITIONS), n=1, cutoff=0)[0]
+    nearest = difflib.get_close_matches(name.upper(), map(variable, DEFINITIONS), n=1, cutoff=0)[0]
     return SettingsError(
         quoted(name).strip("'\""), f"a name that is not known{place}", f"{nearest}, the nearest known one"
     )

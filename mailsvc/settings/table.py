@@ -39,7 +39,7 @@ from mailsvc.settings.text import (
     KEYS,
     LOG_LEVEL,
     MODE,
-    PATH,
+    NEW_FOLDER,
     RATES,
     TOKEN,
     LogLevel,
@@ -70,7 +70,7 @@ class Settings:
     #: development or production
     mode: Mode = _setting(MODE, "development")
     #: SQLite file, development secrets, captured mail
-    data_dir: Path = _setting(PATH, "./var")
+    data_dir: Path = _setting(NEW_FOLDER, "./var")
     #: the store; unset: ``mailsvc.db`` in the data folder
     database_url: str = _setting(DATABASE)
     #: set: arq on this Redis carries the queue between processes
@@ -100,7 +100,7 @@ class Settings:
     #: domain of the envelope sender, lower case; unset: the sender's
     bounce_domain: str = _setting(DOMAIN)
     #: folder of the signing keys; unset: ``dkim/`` in the data folder
-    dkim_dir: Path = _setting(PATH)
+    dkim_dir: Path = _setting(NEW_FOLDER)
     #: company name in the mails
     brand_name: str = _setting(BRAND, development="見本証券株式会社")
     #: 金融商品取引業者 registration
@@ -131,7 +131,7 @@ class Settings:
     webhooks: tuple[Webhook, ...] = _setting(WEBHOOKS, "")
     #: limits of code mails per recipient address; empty: off
     rate_per_address: tuple[Rate, ...] = _setting(RATES, "3/30s,8/10m,60/24h")
-    #: seconds a message is kept after its end
+    #: seconds a message is kept, from its acceptance; one that is still queued stays
     keep_messages: float = _setting(DURATION, "90d")
     #: seconds an event is kept
     keep_events: float = _setting(DURATION, "30d")

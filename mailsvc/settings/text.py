@@ -17,6 +17,9 @@ KEY_OCTETS = 32
 #: Seconds in the units of a length of time.
 UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
+#: Up to so long (seconds) people count hours.
+_HOURS_MAX = 48 * 3600
+
 _URL = re.compile(r"://|\bwww\.|[a-z0-9-]\.(?:jp|com|net|org)\b", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 2.1
 
@@ -56,9 +59,10 @@ def parse_duration(text: str) -> float:
 
 
 def show_duration(seconds: float) -> str:
-    """Show a length of time in the largest unit that fits it exactly."""
-    unit, length = next((unit, length) for unit, length in UNITS.items() if seconds % length == 0)
-    return f"{seconds / length:.0f}{unit}"
+    """Show a length of time in the largest unit that fits it exactly, up to 48 hours in hours."""
+    fitting = (unit for unit, length in UNITS.items() if seconds % length == 0)
+    unit = next(unit for unit in fitting if unit != "d" or seconds > _HOURS_MAX)
+    return f"{seconds / UNITS[unit]:.0f}{unit}"
 
 
 def _rate(text: str) -> Rate:
@@ -109,6 +113,17 @@ def _folder(text: str) -> Path:
     return path
 
 
+def _new_folder(text: str) -> Path:
+    path = Path(plain(text))
+    try:
+        other = path.exists() and not path.is_dir()
+    except OSError as error:
+        raise WrongValueError(f"cannot be used: {error.strerror}") from error
+    if other:
+        raise WrongValueError("is no folder")
+    return path
+
+
 def _file(text: str) -> Path:
     if not (path := Path(plain(text))).is_file():
         raise WrongValueError("is no file")
@@ -122,7 +137,7 @@ def _show_keys(keys: tuple[bytes, ...]) -> str:
 MODE = Kind("development or production", Mode)
 LOG_LEVEL = Kind("debug, info, warning or error", LogLevel)
 FLAG = Kind("true or false", _flag, show=lambda flag: str(flag).lower(), toml=bool)
-PATH = Kind("a path", lambda text: Path(plain(text)))
+NEW_FOLDER = Kind("a folder that exists or can be made", _new_folder)
 FOLDER = Kind("an existing folder", _folder)
 FILE = Kind("an existing file", _file)
 BRAND = Kind("a text without URL, @ or six digits in a row", _brand)

@@ -40,6 +40,7 @@ Published = Callable[[str], Sequence[str]]
 
 _STATES = "states.json"
 _SELECTOR = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # one label, RFC 6376 3.1
+_LIKE_A_CODE = re.compile(r"[0-9]{6}")  # the selector stands in the mail, where only the code may look like one
 _INITIAL: dict[Algorithm, str] = {"rsa-sha256": "s", "ed25519-sha256": "e"}
 
 
@@ -65,7 +66,7 @@ class KeyRing:
         return tuple(sorted(keys, key=lambda key: key.info.algorithm, reverse=True))
 
     def new(self, algorithm: Algorithm, now: float) -> KeyInfo:
-        """Make a pending key under the month's next free selector, such as ``s202611a`` (``e202611a``: Ed25519)."""
+        """Make a pending key under the month's next free selector, such as ``s2611a`` (``e2611a``: Ed25519)."""
         private = generate_private_key(65537, RSA_BITS) if algorithm == "rsa-sha256" else Ed25519PrivateKey.generate()
         pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         with self._locked():
@@ -81,6 +82,8 @@ class KeyRing:
         must stay for ``key.RECORD_KEPT`` (a week): mail on its way is verified with it.
         """
         info = self.info(selector)
+        if _LIKE_A_CODE.search(selector):
+            raise DkimKeyError(f"{selector} stays {info.state}: rename its file, six digits in a row look like a code")
         if published is not None and (fault := info.fault(published(info.name))):
             raise DkimKeyError(f"{selector} stays {info.state}: {fault}; `mailsvc dkim list` shows what to publish")
         with self._changing_states() as states:
@@ -115,7 +118,7 @@ class KeyRing:
         return tuple(sorted(p.stem for p in self.folder.glob("*.pem") if _SELECTOR.fullmatch(p.stem)))
 
     def _free_selector(self, initial: str, now: float) -> str:
-        month = f"{initial}{datetime.fromtimestamp(now, UTC):%Y%m}"
+        month = f"{initial}{datetime.fromtimestamp(now, UTC):%y%m}"
         used = {*self._selectors(), *self._states()}  # a retired key's selector stays used when its file is gone
         last = max((selector[-1] for selector in used if selector[:-1] == month), default="")
         letter = next((letter for letter in string.ascii_lowercase if letter > last), None)

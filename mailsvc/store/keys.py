@@ -32,7 +32,12 @@ def add(connection: Connection, name: str, scopes: frozenset[Scope], secret: str
 
 
 def ensure(connection: Connection, name: str, secret: str, now: float) -> None:
-    """Have a key with every scope for this secret; one that was revoked stays revoked."""
+    """Have a key with every scope for this secret, and no other living one of this name.
+
+    A key that was revoked stays revoked.
+    """
+    former = (api_keys.c.name == name) & (api_keys.c.digest != digest(secret)) & api_keys.c.revoked_at.is_(None)
+    connection.execute(update(api_keys).where(former).values(revoked_at=now))
     known = select(api_keys.c.id).where(api_keys.c.digest == digest(secret))
     if connection.execute(known).first() is None:
         add(connection, name, frozenset(Scope), secret, now)

@@ -135,7 +135,10 @@ async def test_cursor_behind_what_is_kept_is_gone(service: Service) -> None:
         *((f"after={value}", "after") for value in ("-1", "x", "1.5", str(2**63), "9" * 30)),
         *((f"limit={value}", "limit") for value in ("0", "1001", "x")),
         *((f"wait={value}", "wait") for value in ("-1", "61", "nan")),
-        *((f"types={value}", "types") for value in ("message", "message.sent,", "message.sent,nosuch", "MESSAGE.SENT")),
+        *(
+            (f"types={value}", "types")
+            for value in ("", "message", "message.sent,", "message.sent,nosuch", "MESSAGE.SENT")
+        ),
     ],
 )
 async def test_wrong_query_is_named(service: Service, query: str, pointer: str) -> None:

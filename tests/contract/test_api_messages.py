@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ VIEW = {
     *("id", "state", "template", "reference", "to", "challenge", "customer", "accepted_at", "expires_at"),
     *("next_attempt_at", "attempts", "outcome", "used_at", "feedback"),
 }
+TOKYO = timezone(timedelta(hours=9))
 LATER = say("450 4.2.0 later")
 
 
@@ -130,16 +132,24 @@ async def test_cancel_past_the_dot_leaves_what_comes_back(service: Service, scri
     assert (await service.outcome(message))["state"] == "sent"
 
 
-@pytest.mark.parametrize("body", [None, {}, {"at": "2026-11-23T10:20:00+09:00"}, {"at": None}])
+def in_tokyo(seconds: float) -> str:
+    """Write the instant so many seconds from now, as a clock in Tokyo shows it."""
+    return (datetime.now(TOKYO) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+
+
+@pytest.mark.parametrize("body", [None, {}, {"at": in_tokyo(-600)}, {"at": None}])
 async def test_used_is_noted_once(service: Service, body: dict[str, Any] | None) -> None:
     """The first report counts, with its own instant or with that of its arrival; later ones change nothing."""
     message = (await service.outcome((await service.submit()).json()["id"]))["id"]
     path = f"/v1/messages/{message}/used"
     first = await service.client.post(path, json=body) if body is not None else await service.client.post(path)
     assert first.status_code == 200
-    stated = (body or {}).get("at")
-    assert (first.json()["used_at"] == "2026-11-23T01:20:00.000Z") == bool(stated)
-    second = await service.client.post(path, json={"at": "2026-11-23T12:00:00+09:00"})
+    noted = datetime.fromisoformat(first.json()["used_at"])
+    if stated := (body or {}).get("at"):
+        assert noted == datetime.fromisoformat(stated)
+    else:
+        assert abs(noted - datetime.now(TOKYO)) < timedelta(seconds=60)
+    second = await service.client.post(path, json={"at": in_tokyo(-300)})
     assert (second.status_code, second.json()) == (200, first.json())
 
 
@@ -158,11 +168,12 @@ async def test_used_is_taken_while_queued(service: Service, scripted: SmtpPeer) 
     [
         *(({"at": at}, "/at") for at in ("", "now", "2026-11-23T10:20:00", "2026-13-01T00:00:00Z", 1795396542)),
         *(({"at": at}, "/at") for at in ("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59")),
+        *(({"at": in_tokyo(days * 86400)}, "/at") for days in (-1.1, 1.1)),
         ({"when": "now"}, "/when"),
     ],
 )
 async def test_wrong_used_is_named(service: Service, body: dict[str, Any], pointer: str) -> None:
-    """An instant that is none, or that has no year, is refused and not noted."""
+    """An instant that is none, has no year, or is a day off the message's life is refused and not noted."""
     message = (await service.submit()).json()["id"]
     assert pointers(await service.client.post(f"/v1/messages/{message}/used", json=body)) == {pointer}
     assert (await read(service, message))["used_at"] is None

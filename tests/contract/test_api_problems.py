@@ -32,6 +32,8 @@ SUBMITS: dict[str, dict[str, Any]] = {
     "unknown field": {"nosuch": CANARY},
     "instant that does not exist": {"expires_at": "2031-13-17T10:20:00+09:00"},
     "offset that does not exist": {"expires_at": "2031-12-17T10:20:00+26:17"},
+    "unknown field with a name of its own": {f"{CANARY}@example.jp": 1},
+    "context with a name of its own": {"context": {f"{CANARY}@example.jp": "x"}},
     "code for a notice": {"template": "address_changed", "code": CANARY},
 }
 
@@ -53,6 +55,8 @@ async def test_refused_submit_repeats_no_value(service: Service, fields: dict[st
         (f"/v1/messages?limit={CANARY}", "invalid_request"),
         (f"/v1/messages?cursor={CANARY}", "invalid_request"),
         (f"/v1/messages?nosuch={CANARY}", "invalid_request"),
+        (f"/v1/messages?{CANARY}=1", "invalid_request"),
+        (f"/v1/messages?{CANARY}=1&{CANARY}=2", "invalid_request"),
         (f"/v1/events?after={CANARY}", "invalid_request"),
         (f"/v1/events?types={CANARY}", "invalid_request"),
         (f"/{CANARY}", "not_found"),
@@ -98,7 +102,7 @@ async def test_refused_values_do_not_reach_the_log(service: Service) -> None:
         ("GET", "/v1/messages/msg_none/cancel", "POST"),
         ("POST", "/v1/events", "GET"),
         ("PATCH", "/v1/keys", "GET, POST"),
-        ("POST", "/healthz", "GET"),
+        ("POST", "/healthz", "GET, HEAD"),
         ("POST", "/docs", "GET"),
     ],
 )
@@ -110,10 +114,36 @@ async def test_wrong_method_is_told_the_right_ones(service: Service, method: str
 
 
 async def test_head_is_refused_without_a_body(service: Service) -> None:
-    """HEAD is no method of this surface, and its refusal has the headers of a problem only."""
+    """HEAD is no method of messages, and its refusal has the headers of a problem only."""
     answer = await service.client.head("/v1/messages")
     assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
     assert answer.content == b""
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_health_answers_head(service: Service, path: str) -> None:
+    """Load balancers ask with HEAD: the status and headers of GET, no body."""
+    got, head = await service.client.get(path), await service.client.head(path)
+    assert (head.status_code, head.headers["content-length"]) == (200, got.headers["content-length"])
+    assert head.content == b""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fields", "words"),
+    [
+        ("POST", "/v1/messages", BASE | {"challenge": "a\u0000b"}, "/challenge has a control character"),
+        ("POST", "/v1/messages", BASE | {"nosuch": 1}, "/nosuch is not a field of this request"),
+        ("POST", "/v1/messages", BASE | {"No Such": 1}, "/… is not a field of this request"),
+        ("GET", "/v1/messages?nosuch=1", None, "nosuch is not a parameter of this request"),
+        ("GET", "/v1/messages?cursor=x", None, "cursor is nothing that an answer has given as `next`"),
+    ],
+)
+async def test_refusal_says_what_is_wrong_in_plain_words(
+    service: Service, method: str, path: str, fields: dict[str, Any] | None, words: str
+) -> None:
+    """What is wrong is told as a person would, without regular expressions."""
+    answer = await service.client.request(method, path, json=fields)
+    assert problem(answer, "invalid_request")["detail"] == words
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/messages/", "/v1//messages", "/healthz/", "/V1/messages", "/docs/x"])

@@ -71,7 +71,7 @@ def test_command_has_help(tmp_path: Path, capsys: pytest.CaptureFixture[str], co
     """`--help` explains every command and exits 0, without settings or a store."""
     done = at_once(tmp_path, capsys, *command.split(), "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Usage" in done.stdout
+    assert f"Usage: mailsvc {command}".rstrip() in done.stdout
     assert not any(tmp_path.iterdir())
 
 
@@ -122,6 +122,24 @@ def test_group_without_a_command_shows_its_help(
 def test_wrong_setting_is_one_line_and_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
     """Every command checks the settings first and names the wrong one."""
     assert "MAILSVC_MX_PORT" in complaint(at_once(tmp_path, capsys, *command.split(), MX_PORT="none"), 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATA_DIR", "/proc/nope"),
+        ("DATABASE_URL", "sqlite:////nonexistent/x.db"),
+        ("DKIM_DIR", "/proc/nope"),
+        ("BRAND_NAME", "長" * 29),
+        ("SENDER_NAME", "①証券"),
+        ("PROFILES", __file__),
+        ("SOURCE_ADDRESSES", "192.0.2.1"),
+    ],
+)
+def test_setting_that_this_machine_cannot_give_is_one_line(tmp_path: Path, name: str, value: str) -> None:
+    """What is found wrong only at the start is told like every wrong setting, whatever the route."""
+    line = complaint(mailsvc(tmp_path, "run", **{name: value}), 2)
+    assert re.match(rf"mailsvc: MAILSVC_{name}: found .+, expected .+", line)
 
 
 @pytest.mark.parametrize("command", ["run", "keys list"])
@@ -210,11 +228,21 @@ def test_preview_shows_and_writes_a_mail(tmp_path: Path) -> None:
     assert "Verification code: " in mail.get_content()
 
 
+def test_preview_prints_json(tmp_path: Path) -> None:
+    """The JSON form has the headers and the text of the mail."""
+    shown = json.loads(mailsvc(tmp_path, "preview", "--locale", "en", "--json").stdout)
+    assert set(shown) == {"template", "locale", "headers", "text"}
+    assert (shown["template"], shown["locale"]) == ("login_code", "en")
+    assert shown["headers"]["From"].endswith("<no-reply@mail.example.jp>")
+    assert "Verification code: " in shown["text"]
+
+
 def test_schema_is_upgraded_once(tmp_path: Path) -> None:
     """`db upgrade` on nothing makes a store, and again changes nothing."""
     first, second = mailsvc(tmp_path, "db", "upgrade"), mailsvc(tmp_path, "db", "upgrade")
     assert (first.returncode, second.returncode, first.stdout) == (0, 0, second.stdout)
-    assert (tmp_path / "mailsvc.db").exists()
+    assert (tmp_path / "mailsvc.db").stat().st_mode & 0o777 == 0o600
+    assert json.loads(mailsvc(tmp_path, "db", "upgrade", "--json").stdout) == {"revision": "0001"}
 
 
 def test_signing_keys_are_listed_as_json(tmp_path: Path) -> None:

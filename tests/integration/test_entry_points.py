@@ -38,8 +38,8 @@ def program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def start(checkout: Path, *command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environ = {"PATH": str(checkout.parent / "bin"), "HOME": str(cwd)}
+def start(checkout: Path, *command: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    environ = {"PATH": str(checkout.parent / "bin"), "HOME": str(cwd)} | settings
     return subprocess.run(
         [str(checkout / command[0]), *command[1:]],
         cwd=cwd,
@@ -67,17 +67,21 @@ def test_missing_part_named_in_one_line(checkout: Path, name: str, too_old: int,
 
 
 def test_set_up_already_starts_at_once(checkout: Path) -> None:
-    """A working copy that is set up starts the service where the caller stands, with the caller's arguments."""
+    """A working copy that is set up starts where the caller stands, with the caller's arguments and its own data."""
     venv = checkout / ".venv"
     program(venv / "bin" / "python", "#!/bin/sh\nexit 0\n")
-    program(venv / "bin" / "mailsvc", '#!/bin/sh\nprintf "[%s]" "$PWD" "$@"\n')
+    program(venv / "bin" / "mailsvc", '#!/bin/sh\nprintf "[%s]" "$PWD" "$MAILSVC_DATA_DIR" "$@"\n')
     sums = subprocess.run(["cksum", "requirements.txt"], cwd=checkout, capture_output=True, text=True, check=True)
     (venv / "installed").write_text(sums.stdout)
     elsewhere = checkout.parent / "elsewhere"
     elsewhere.mkdir()
     result = start(checkout, "run", "--help", "a b", cwd=elsewhere)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == f"[{elsewhere}][run][--help][a b]"
+    assert result.stdout == f"[{elsewhere}][{checkout}/var][run][--help][a b]"
+    own = start(checkout, "run", cwd=elsewhere, MAILSVC_DATA_DIR="data")
+    assert own.stdout == f"[{elsewhere}][data][run]"
+    own = start(checkout, "run", cwd=elsewhere, MAILSVC_CONFIG="mailsvc.toml")
+    assert own.stdout == f"[{elsewhere}][][run]"
 
 
 def test_requirements_changed_installed_anew(checkout: Path) -> None:

@@ -22,6 +22,7 @@ STATUS = {
     "invalid_request": 422,
     "idempotency_conflict": 422,
     "rate_limited": 429,
+    "request_header_too_large": 431,
     "overloaded": 503,
     "unavailable": 503,
 }

@@ -76,6 +76,7 @@ def test_values_together_wrong_refused(environ: dict[str, str], name: str) -> No
     [
         PRODUCTION | {"MAILSVC_HTTP": "0.0.0.0:8080", "MAILSVC_HTTP_BEHIND_PROXY": "true"},
         PRODUCTION | {"MAILSVC_HTTP": "[::1]:8080"},
+        PRODUCTION | {"MAILSVC_API_KEY": "x" * 20},
         {"MAILSVC_HTTP": "0.0.0.0:8080"},
         {"MAILSVC_ROUTE": "mx", "MAILSVC_DNS": "127.0.0.1:5353"},
         {"MAILSVC_MODE": "development", "MAILSVC_REDIS_URL": "redis://127.0.0.1:6379"},
@@ -110,6 +111,15 @@ def test_unknown_name_nearest_known_named(tmp_path: Path, name: str, nearest: st
         assert message.startswith(f"MAILSVC_{name}: ")
         assert f"expected MAILSVC_{nearest}," in message
         assert "geheim" not in message
+
+
+@pytest.mark.parametrize("name", ["MAILSVC_route", "MAILSVC_Route", "MAILSVC_routes"])
+def test_name_in_lower_case_nearest_known_named(name: str) -> None:
+    """A name in other letters is not known, and the one that was meant is found whatever their case."""
+    assert (
+        error_of({name: "mx"})
+        == f"{name}: found a name that is not known, expected MAILSVC_ROUTE, the nearest known one"
+    )
 
 
 def test_names_of_others_ignored() -> None:

@@ -74,6 +74,19 @@ async def test_configured_key_is_made_once_and_stays_revoked(store: Store) -> No
     assert len(await store.read(keys.every)) == 1
 
 
+async def test_changed_configured_key_is_a_rotation(store: Store) -> None:
+    """The former key of the name ends when another one takes its place, and does not come back; others go on."""
+    other = await new(store, "other")
+    for at, secret in enumerate(("mk_first", "mk_second"), 1):
+        await store.write(lambda tx, at=at, secret=secret: keys.ensure(tx.connection, "own", secret, NOW + at))  # type: ignore[misc]
+    assert await found(store, "mk_first") is None
+    assert await found(store, "mk_second")
+    assert await found(store, other[1]) == other[0]
+    assert [key.revoked_at for key in await store.read(keys.every)] == [None, NOW + 2, None]
+    await store.write(lambda tx: keys.ensure(tx.connection, "own", "mk_first", NOW + 3))
+    assert [await found(store, secret) for secret in ("mk_first", "mk_second")] == [None, None]
+
+
 async def test_command_writes_beside_a_running_service(store: Store, database_url: str) -> None:
     """A command's work is durable when it returns, seen by the service at once, and undone when it fails."""
 
