@@ -15,7 +15,7 @@ LIFE = 300.0
 #: A code that arrives with less life than this is dead: nobody can type it any more (seconds).
 GUARD = 20.0
 #: A busy machine may be so late (seconds).
-TOLERANCE = 5.0
+TOLERANCE = 15.0
 #: The outcome is known so long after the deadline at the latest (seconds).
 AFTER_DEADLINE = 15.0
 
