@@ -45,9 +45,11 @@ async def test_metrics_have_a_listener_of_their_own(tmp_path: Path) -> None:
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
     ):
         await service.outcome((await service.submit()).json()["id"])
-        answer = await client.get("/metrics")
+        # The row is committed a moment before its events are told.
+        async with asyncio.timeout(10):
+            while 'mailsvc_messages_total{state="sent"} 1.0' not in (answer := await client.get("/metrics")).text:
+                continue
         assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
-        assert 'mailsvc_messages_total{state="sent"} 1.0' in answer.text
         for path in ("/", "/v1/messages", "/healthz", "/docs", "/openapi.json"):
             problem(await client.get(path), "not_found")
         problem(await client.post("/metrics"), "method_not_allowed")

@@ -222,6 +222,7 @@ def _check_mail(mail: Mail, case: Case, address: str) -> None:
 def _wire(to: str) -> str:
     """Return how a recipient goes on the wire: as it was written, quoted where dots ask for it, domain in A-labels."""
     local, _, domain = to.rpartition("@")
+    domain = domain if domain.isascii() else domain.lower()  # an internationalised name has one spelling
     labels = [label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in domain.split(".")]
     dotted = domain.lower() in ("docomo.ne.jp", "ezweb.ne.jp") and not _PLAIN.fullmatch(to)
     return f'"{local}"@{domain}' if dotted and local[0] != '"' else f"{local}@{'.'.join(labels)}"
