@@ -217,7 +217,11 @@ class MxRoute:
         version = ipaddress.ip_address(ip).version
         usable = [source for source in self._sources if ipaddress.ip_address(source).version == version]
         # The same destination always sees the same source: greylists know us by it.
-        return _Target(host, ip, usable[zlib.crc32(host.encode()) % len(usable)]) if usable else None
+        return (
+            _Target(host, ip, usable[zlib.crc32(self._destinations.of(host).name.encode()) % len(usable)])
+            if usable
+            else None
+        )
 
     def _endpoint(self, target: _Target, profile: Profile) -> Endpoint:
         return Endpoint(

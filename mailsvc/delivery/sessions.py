@@ -17,6 +17,7 @@ from mailsvc.domain.reply import Stage
 
 #: RFC 5321 4.2.3: syntax errors, and "mailbox name not allowed", which is said of the form too.
 _FORM_REFUSED = frozenset({500, 501, 553})
+_BAD_SYNTAX = "5.1.3"  # RFC 3463 3.2: bad destination mailbox address syntax
 
 
 class Sessions:
@@ -50,5 +51,7 @@ def raw_form(forward_path: str) -> str | None:
 
 
 def _form_refused(ended: Ended) -> bool:
-    code = ended.reply.code if ended.reply else None
-    return ended.kind is Kind.REFUSED and ended.stage is Stage.RCPT and code in _FORM_REFUSED
+    reply = ended.reply
+    if reply is None or ended.kind is not Kind.REFUSED or ended.stage is not Stage.RCPT:
+        return False
+    return reply.code in _FORM_REFUSED or reply.enhanced == _BAD_SYNTAX

@@ -93,7 +93,8 @@ def revoke(tx: Transaction, message: Message, why: Revocation, now: float) -> Me
     """
     if message.revoked:
         return message
-    raced = tx.gate.revoke(message.id)
+    # The end of an attempt may be recorded while its runner is still in the gate: then nothing is in flight any more.
+    raced = tx.gate.revoke(message.id) and message.next_attempt_at is None
     tx.on_rollback(lambda: tx.gate.reinstate(message.id))
     if raced:
         messages.change(tx, message, revoked=why.value)
