@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from mailsvc.cli import main
+from mailsvc.store import migrate
 from tests.support.service import CHECKOUT, Service
 
 COMMANDS = (
@@ -242,7 +243,7 @@ def test_schema_is_upgraded_once(tmp_path: Path) -> None:
     first, second = mailsvc(tmp_path, "db", "upgrade"), mailsvc(tmp_path, "db", "upgrade")
     assert (first.returncode, second.returncode, first.stdout) == (0, 0, second.stdout)
     assert (tmp_path / "mailsvc.db").stat().st_mode & 0o777 == 0o600
-    assert json.loads(mailsvc(tmp_path, "db", "upgrade", "--json").stdout) == {"revision": "0001"}
+    assert json.loads(mailsvc(tmp_path, "db", "upgrade", "--json").stdout) == {"revision": migrate.HEAD}
 
 
 def test_signing_keys_are_listed_as_json(tmp_path: Path) -> None:
