@@ -1,7 +1,7 @@
 """``/v1/events``: the log behind a cursor, with long poll (CONTRACT 3.6)."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
@@ -11,8 +11,8 @@ from mailsvc.api.models import EventPage
 from mailsvc.api.problems import Problem, invalid, responses
 from mailsvc.api.queries import EventQuery
 from mailsvc.api.services import services
-from mailsvc.domain.event import Event, EventType
-from mailsvc.domain.instant import rfc3339
+from mailsvc.domain.event import EventType
+from mailsvc.domain.view import event_view
 from mailsvc.store import events
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
@@ -34,21 +34,6 @@ async def read_events(request: Request, _key: Reader, query: Annotated[EventQuer
             if page.events or not await bell.wait(until):
                 break
     return JSONResponse({"events": [event_view(event) for event in page.events], "next": page.next, "log": page.log})
-
-
-def event_view(event: Event) -> dict[str, Any]:
-    """Return an event as pull and push carry it."""
-    return {
-        "seq": event.seq,
-        "id": event.id,
-        "type": event.type.value,
-        "at": rfc3339(event.at),
-        "message": event.message,
-        "challenge": event.challenge,
-        "customer": event.customer,
-        "address": event.address,
-        "data": event.data,
-    }
 
 
 async def on_cursor_expired(_request: Request, error: Exception) -> JSONResponse:

@@ -30,7 +30,7 @@ async def readyz(request: Request) -> JSONResponse:
     failing = dict(svc.failing())
     if svc.overloaded:
         failing["delivery"] = f"a code accepted now would wait more than {WAIT_MAX:.0f} s for its first attempt"
-    return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
+    return JSONResponse({"ready": not failing, "failing": failing, "late": dict(svc.late())}, 503 if failing else 200)
 
 
 @router.get(

@@ -21,6 +21,7 @@ from mailsvc.api.submission import submission
 from mailsvc.domain.access import ApiKey, Scope
 from mailsvc.domain.message import Message
 from mailsvc.store import Connection, Transaction, idempotency, lifecycle, messages
+from mailsvc.store.address_states import AddressUndeliverable
 from mailsvc.store.idempotency import Claim, IdempotencyConflict
 from mailsvc.store.submit import RateLimited, submit
 
@@ -36,7 +37,15 @@ _SKEW = 24 * 3600.0
     "",
     status_code=202,
     response_model=Accepted,
-    responses=responses(*_ALWAYS, *BODY_PROBLEMS, "idempotency_conflict", "rate_limited", "overloaded", "unavailable"),
+    responses=responses(
+        *_ALWAYS,
+        *BODY_PROBLEMS,
+        "address_undeliverable",
+        "idempotency_conflict",
+        "rate_limited",
+        "overloaded",
+        "unavailable",
+    ),
     openapi_extra=takes(SubmitRequest, idempotent=True),
 )
 async def submit_message(request: Request, key: Submitter) -> JSONResponse:
@@ -44,6 +53,9 @@ async def submit_message(request: Request, key: Submitter) -> JSONResponse:
 
     `Idempotency-Key` (1 to 255 visible ASCII characters): the same key and body within 24 hours of a 202 gives that
     202 again, marked `Idempotent-Replay: true`, and no second mail.
+
+    An address that is known to be undeliverable is refused with `address_undeliverable`, whose `address` says what to
+    tell the customer. One submit an hour is let through as proof, and any with `force`.
     """
     svc = services(request)
     document = await read_json(request)
@@ -61,6 +73,9 @@ async def submit_message(request: Request, key: Submitter) -> JSONResponse:
             f"this address had as many mails as it may have; the next one fits in {seconds} s",
             headers={"Retry-After": str(seconds)},
         ) from None
+    except AddressUndeliverable as error:
+        detail = "mails to this address came back; offer the customer another way, or submit with `force`"
+        raise Problem("address_undeliverable", detail, address=error.note) from None
     except IdempotencyConflict:
         raise _conflict() from None
     if done.message:
@@ -78,9 +93,14 @@ async def list_messages(request: Request, key: MessageReader, query: Annotated[M
     filters = query.model_dump(include={"challenge", "customer", "reference"}, exclude_none=True)
     if Scope.READ not in key.scopes:
         filters["api_key"] = key.id
-    found = await services(request).store.read(
-        lambda connection: messages.page(connection, filters, before=query.cursor, limit=query.limit + 1)
-    )
+    svc = services(request)
+    now = svc.clock.now()
+
+    def read(connection: Connection) -> list[dict[str, Any]]:
+        limit = query.limit + 1
+        return messages.page(connection, filters, svc.store.guide, now, before=query.cursor, limit=limit)
+
+    found = await svc.store.read(read)
     more = len(found) > query.limit
     return JSONResponse({"messages": found[: query.limit], "next": found[query.limit - 1]["id"] if more else None})
 
@@ -148,7 +168,7 @@ async def _change(
         message = messages.get(tx.connection, message_id)
         if message is None or message.api_key != key.id:
             raise _not_found()
-        return messages.view(tx.connection, work(tx, message))
+        return messages.view(tx.connection, work(tx, message), svc.store.guide, svc.clock.now())
 
     return JSONResponse(await svc.store.write(change))
 
@@ -156,7 +176,9 @@ async def _change(
 async def _visible(svc: Services, key: ApiKey, message_id: str) -> tuple[Message, dict[str, Any]]:
     def read(connection: Connection) -> tuple[Message, dict[str, Any]] | None:
         message = messages.get(connection, message_id)
-        return (message, messages.view(connection, message)) if message and sees(key, message) else None
+        if message is None or not sees(key, message):
+            return None
+        return message, messages.view(connection, message, svc.store.guide, svc.clock.now())
 
     found = await svc.store.read(read)
     if found is None:

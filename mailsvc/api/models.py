@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+from mailsvc.api.report_models import FeedbackView
 from mailsvc.domain.access import Scope
+from mailsvc.domain.address_state import AddressState
 from mailsvc.domain.message import MessageState
 
 #: A caller's own short text: printable, no control characters.
@@ -13,11 +15,13 @@ _INSTANT = "2026-11-23T01:15:00.000Z"
 _MESSAGE_ID = "msg_abjkgihmjkgadokfmnlbpcjhaifo"
 
 
-class _Request(BaseModel):
+class StrictRequest(BaseModel):
+    """A body of which every field is known and of its type."""
+
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-class SubmitRequest(_Request):
+class SubmitRequest(StrictRequest):
     """One mail to one recipient."""
 
     model_config = ConfigDict(
@@ -70,8 +74,10 @@ class Guidance(BaseModel):
 class AddressNote(BaseModel):
     """What is known to be wrong with the address."""
 
-    state: str
+    state: AddressState
     since: str
+    until: str | None = Field(description="When it ends by itself; null: it does not")
+    category: str
     guidance: Guidance
 
 
@@ -107,6 +113,7 @@ class AttemptView(BaseModel):
     at: str
     host: str | None
     ip: str | None
+    destination: str | None = Field(description="The receiving site; null where the route does not tell")
     stage: str = Field(description="dns, connect, banner, ehlo, starttls, auth, mail, rcpt, data or dot")
     reply: str | None
     category: str
@@ -145,7 +152,8 @@ class MessageView(BaseModel):
     attempts: list[AttemptView]
     outcome: OutcomeView | None
     used_at: str | None
-    feedback: list[dict[str, Any]]
+    feedback: list[FeedbackView] = Field(description="In the order in which it came")
+    address: AddressNote | None = Field(description="What is wrong with its address now; null while nothing is")
 
 
 class MessageList(BaseModel):
@@ -155,13 +163,13 @@ class MessageList(BaseModel):
     next: str | None = Field(description="Cursor of the next page, null at the end")
 
 
-class UsedRequest(_Request):
+class UsedRequest(StrictRequest):
     """The customer entered the code."""
 
     at: str | None = Field(default=None, max_length=64, description="RFC 3339; now when absent")
 
 
-class EmptyRequest(_Request):
+class EmptyRequest(StrictRequest):
     """Nothing is to be said; a body may be left out."""
 
 
@@ -187,7 +195,7 @@ class EventPage(BaseModel):
     log: str = Field(description="Another value after a restore: read again from 0")
 
 
-class NewKeyRequest(_Request):
+class NewKeyRequest(StrictRequest):
     """An API key to be made."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
@@ -221,6 +229,7 @@ class Readiness(BaseModel):
 
     ready: bool
     failing: dict[str, str] = Field(description="What cannot work, and why")
+    late: dict[str, str] = Field(description="What lags behind, though codes are accepted and delivered")
 
 
 class Alive(BaseModel):

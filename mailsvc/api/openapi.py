@@ -7,8 +7,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from mailsvc import __version__
+from mailsvc.api.address_models import AddressRequest, ClearRequest
 from mailsvc.api.models import EmptyRequest, NewKeyRequest, SubmitRequest, UsedRequest
 from mailsvc.api.problems import ProblemDocument
+from mailsvc.api.webhook_models import ReplayRequest
 
 _DESCRIPTION = """Login codes by e-mail, on time or not at all.
 
@@ -17,7 +19,16 @@ values. Instants are RFC 3339 in UTC.
 """
 _FRAMEWORK_ERROR = "HTTPValidationError"
 _REF = "#/components/schemas/{model}"
-_BODIES: tuple[type[BaseModel], ...] = (SubmitRequest, UsedRequest, EmptyRequest, NewKeyRequest, ProblemDocument)
+_BODIES: tuple[type[BaseModel], ...] = (
+    SubmitRequest,
+    UsedRequest,
+    AddressRequest,
+    ClearRequest,
+    EmptyRequest,
+    NewKeyRequest,
+    ReplayRequest,
+    ProblemDocument,
+)
 
 
 def takes(model: type[BaseModel], *, required: bool = True, idempotent: bool = False) -> dict[str, Any]:
@@ -30,6 +41,16 @@ def takes(model: type[BaseModel], *, required: bool = True, idempotent: bool = F
         key = {"type": "string", "pattern": "^[!-~]{1,255}$"}
         described["parameters"] = [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": key}]
     return described
+
+
+def takes_mail(media_type: str, recipient_header: str) -> dict[str, Any]:
+    """Return the description of a route's body that is a raw mail, and of the header that names its recipient."""
+    mail = {media_type: {"schema": {"type": "string", "format": "binary", "minLength": 1}}}
+    recipient = {"type": "string", "pattern": "^[!-~]{1,320}$"}
+    return {
+        "requestBody": {"required": True, "content": mail},
+        "parameters": [{"name": recipient_header, "in": "header", "required": False, "schema": recipient}],
+    }
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -68,7 +89,10 @@ def _drop_framework_error(operation: dict[str, Any]) -> None:
 
 _TAGS = [
     {"name": "messages", "description": "Submit codes and notices and follow them. Scopes `submit`, `read`."},
+    {"name": "addresses", "description": "What is known of recipients. Scopes `read`, `operate`."},
+    {"name": "reports", "description": "Bounces and complaints that came in. Scope `operate`."},
     {"name": "events", "description": "What happened, in order. Scope `read`."},
+    {"name": "webhooks", "description": "The log, pushed: how the endpoints are, and replay. Scope `operate`."},
     {"name": "keys", "description": "API keys. Scope `operate`."},
     {"name": "health", "description": "For load balancers and monitoring."},
 ]

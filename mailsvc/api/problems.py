@@ -14,6 +14,8 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
+from mailsvc.api.models import AddressNote
+
 MEDIA_TYPE = "application/problem+json"
 log = structlog.get_logger(__name__)
 
@@ -26,6 +28,7 @@ TYPES: dict[str, tuple[int, str]] = {
     "method_not_allowed": (405, "This address does not take this method"),
     "timeout": (408, "The request did not arrive in time"),
     "address_undeliverable": (409, "The address cannot be reached"),
+    "address_in_use": (409, "A mail to the address is on its way"),
     "cursor_expired": (410, "Events behind the cursor have been deleted"),
     "too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The body is not of the type this address takes"),
@@ -69,6 +72,7 @@ class ProblemDocument(BaseModel):
     status: int
     detail: str
     errors: list[FieldError] | None = None
+    address: AddressNote | None = Field(default=None, description="What is wrong with an `address_undeliverable`")
 
 
 class Problem(Exception):

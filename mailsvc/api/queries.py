@@ -32,6 +32,31 @@ class MessageQuery(_Query):
     limit: int = Field(default=100, ge=1, le=500)
 
 
+class AddressQuery(_Query):
+    """Which addresses to list."""
+
+    state: str | None = Field(default=None, description="Only those in this state")
+    changed_after: str | None = Field(default=None, max_length=64, description="RFC 3339 with an offset")
+    cursor: str | None = Field(default=None, pattern=r"^adr_[a-p]{28}$", description="`next` of the page before")
+    limit: int = Field(default=100, ge=1, le=500)
+
+
+class ReportQuery(_Query):
+    """Which reports to list."""
+
+    state: str | None = Field(default=None, description="`pending`, `done` or `quarantined`")
+    cursor: str | None = Field(default=None, pattern=r"^rep_[a-p]{28}$", description="`next` of the page before")
+    limit: int = Field(default=100, ge=1, le=500)
+
+
+class ParkedQuery(_Query):
+    """Which parked events to list."""
+
+    url: str | None = Field(default=None, max_length=2048, description="Only those of the endpoint of this URL")
+    cursor: str | None = Field(default=None, pattern=r"^whp_[a-p]{28}$", description="`next` of the page before")
+    limit: int = Field(default=100, ge=1, le=500)
+
+
 class WaitQuery(_Query):
     """How long to wait."""
 

@@ -11,8 +11,10 @@ from mailsvc.clock import Clock
 from mailsvc.domain.event import Event
 from mailsvc.domain.message import Message
 from mailsvc.domain.rate import Limits
+from mailsvc.feedback.inbox import Inbox
 from mailsvc.store import Store
 from mailsvc.templates import Template
+from mailsvc.webhooks.hub import Webhooks
 
 #: A code that would wait longer than this for its first attempt is not accepted (seconds).
 WAIT_MAX = 10.0
@@ -85,9 +87,12 @@ class Services:
     watch: Watch
     templates: Mapping[str, Template]
     limits: Limits  #: per recipient address
+    inbox: Inbox  #: takes reports
+    webhooks: Webhooks  #: the endpoints
     hand_over: Callable[[Message], None]  #: takes an accepted, claimed message for delivery
     predicted_wait: Callable[[], float]  #: seconds a code accepted now would wait for its first attempt
     failing: Callable[[], Mapping[str, str]]  #: what cannot work now, and why
+    late: Callable[[], Mapping[str, str]]  #: what lags behind though codes go out, and by how much
     metrics: Callable[[], bytes]  #: Prometheus exposition
 
     @property

@@ -8,7 +8,9 @@ from typing import NoReturn
 import typer
 
 from mailsvc.cli import database, dkim, keys
+from mailsvc.cli.classify import classify
 from mailsvc.cli.failure import INTERRUPTED, Failure
+from mailsvc.cli.ingest import ingest
 from mailsvc.cli.preview import preview
 from mailsvc.cli.run import run
 from mailsvc.cli.send import send
@@ -22,7 +24,9 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("send")(send)
+app.command("ingest")(ingest)
 app.command("preview")(preview)
+app.command("classify")(classify)
 app.add_typer(keys.app, name="keys")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(database.app, name="db")

@@ -33,7 +33,7 @@ class Connection:
         self._tls_seconds = 0.0
         self._connect_seconds: float | None = None  # without TLS; None while opening
         self._mails = 0  # transactions that have ended
-        self._upgrading = False  # between STARTTLS and the first answer under TLS
+        self._upgrading = False  # by an opportunistic offer: between STARTTLS and the first answer under TLS
 
     @classmethod
     async def open(cls, endpoint: Endpoint, *, gate: Gate, by: float) -> Self:
@@ -132,7 +132,7 @@ class Connection:
 
     async def _upgrade(self) -> None:
         if "STARTTLS" in self._client.capabilities:
-            self._upgrading = True
+            self._upgrading = self._endpoint.tls is TlsPolicy.OPPORTUNISTIC
             await self._exchange(self._client.starttls())
             await self._shake_hands()
             self._client.secured()
@@ -225,7 +225,9 @@ class Connection:
         return SessionError(self._end(Kind.FAILED, self._step or self._client.stage, None, text))
 
     def _end(self, kind: Kind, stage: Stage, reply: Reply | None, text: str, handed: float | None = None) -> Ended:
-        broken = self._upgrading and self._endpoint.tls is TlsPolicy.OPPORTUNISTIC and not self._client.fault
+        # Octets behind the good answer to STARTTLS are an attack on the offer; a 421 under TLS is no fault of TLS.
+        other = reply if self._wire.tls else any(answer.good for answer in self._wire.answers)
+        broken = self._upgrading and not (self._client.fault and other)
         return Ended(
             kind=kind,
             stage=stage,

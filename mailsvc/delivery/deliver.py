@@ -15,25 +15,22 @@ import structlog
 from mailsvc.clock import Clock
 from mailsvc.delivery.envelope import Envelope
 from mailsvc.delivery.handed import Handed, Round, failed
+from mailsvc.delivery.overdue import Overdue
 from mailsvc.delivery.routes import Route
-from mailsvc.delivery.session import Ended, Gate, Kind
-from mailsvc.domain.classify import AMBIGUOUS, DELIVERED, NETWORK_ERROR, STOPPED, UNSENDABLE, classify_reply
+from mailsvc.delivery.session import Gate, Kind
+from mailsvc.domain import retry
+from mailsvc.domain.classify import AMBIGUOUS, DELIVERED, NETWORK_ERROR, STOPPED, UNSENDABLE, Classifier
 from mailsvc.domain.echo import gives_away
 from mailsvc.domain.identifier import return_path
 from mailsvc.domain.message import Message
 from mailsvc.domain.outcome import Attempt, Verdict
 from mailsvc.domain.reply import Stage
 from mailsvc.domain.secret import Secret
-from mailsvc.domain.settlement import REPEAT_MIN_LIFE
 from mailsvc.store import Store, StoreUnavailable, lifecycle
 from mailsvc.templates import MailRefused
 
 #: The reply to the dot is awaited until so long after the deadline (seconds); the contract gives 15 for the outcome.
 ANSWER_LATEST = 10.0
-#: RFC 5321 4.5.3.2.6: no server needs longer; only notices live longer (seconds).
-ANSWER_MAX = 600.0
-#: A repeat is begun so long before the last moment for one (seconds): the first end has to be recorded.
-REPEAT_MARGIN = 2.0
 #: Seconds between two tries to record an attempt in a store that cannot write.
 RECORD_AGAIN = 0.5
 #: A relay is asked to tell what became of the mail, success too.
@@ -60,6 +57,7 @@ class Delivery:
         clock: Clock,
         finish: Finish,
         signers: Executor,
+        classifier: Classifier,
         route: Route,
         fallback: Route | None,
         bounce_domain: str,
@@ -69,8 +67,10 @@ class Delivery:
         self._fallback = fallback
         self._store = store
         self._clock = clock
+        self._overdue = Overdue(clock)
         self._finish = finish
         self._signers = signers
+        self._classifier = classifier
         self._bounce_domain = bounce_domain
 
     async def attempt(self, message: Message, due: float) -> Message:
@@ -90,15 +90,19 @@ class Delivery:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
-            data = await loop.run_in_executor(self._signers, self._finish, message)
-            return await route.hand_over(self._envelope(message, data, route), self._turn(message, asked))
+            async with self._overdue.after(message.expires_at + ANSWER_LATEST):
+                data = await loop.run_in_executor(self._signers, self._finish, message)
+                return await route.hand_over(self._envelope(message, data, route), self._turn(message, asked))
         except MailRefused as error:
             return [failed(Stage.CONNECT, str(error), begun=begun, verdict=UNSENDABLE)]
+        except TimeoutError:
+            what = "its time was over while the machine stood still"
         except Exception as error:  # noqa: BLE001  whatever failed, the message must not be lost
-            # A fault of ours is no verdict on the message: it stays temporary, and ambiguous after the last gate.
             log.error("delivery.failed", message=message.id, error=type(error).__name__)  # noqa: TRY400  no values in the log
-            verdict = AMBIGUOUS if Stage.DOT in asked else NETWORK_ERROR
-            return [failed(Stage.CONNECT, f"the service failed: {type(error).__name__}", begun=begun, verdict=verdict)]
+            what = f"the service failed: {type(error).__name__}"
+        # A fault of ours is no verdict on the message: it stays temporary, and ambiguous after the last gate.
+        verdict = AMBIGUOUS if Stage.DOT in asked else NETWORK_ERROR
+        return [failed(Stage.CONNECT, what, begun=begun, verdict=verdict)]
 
     def _attempts(self, message: Message, made: Sequence[Handed], *, waited: float, by: Route) -> list[Attempt]:
         """Return the sessions of a round as attempts; the first one waited, each ends where the next one begins."""
@@ -108,6 +112,7 @@ class Delivery:
         return [
             _attempt(
                 handed,
+                verdict=handed.verdict or self._verdict(handed),
                 number=message.attempts + number,
                 at=handed.begun + offset,
                 ended_at=end + offset,
@@ -118,6 +123,14 @@ class Delivery:
             )
             for number, (handed, end) in enumerate(zip(made, ends, strict=True), 1)
         ]
+
+    def _verdict(self, handed: Handed) -> Verdict:
+        ended = handed.ended
+        if ended.kind is Kind.ACCEPTED:
+            return DELIVERED
+        if ended.reply is not None and ended.kind in (Kind.REFUSED, Kind.DEFERRED):
+            return self._classifier.verdict(ended.reply, ended.stage, handed.host)
+        return {Kind.AMBIGUOUS: AMBIGUOUS, Kind.STOPPED: STOPPED}.get(ended.kind, NETWORK_ERROR)
 
     def _envelope(self, message: Message, data: bytes, route: Route) -> Envelope:
         life = message.hand_over_by - self._clock.now()
@@ -131,13 +144,12 @@ class Delivery:
         )
 
     def _turn(self, message: Message, asked: set[Stage]) -> Round:
-        now = asyncio.get_running_loop().time()
-        offset = now - self._clock.now()
+        offset = asyncio.get_running_loop().time() - self._clock.now()
         return Round(
             gate=self._gate(message, asked),
             hand_over_by=message.hand_over_by + offset,
-            answer_by=min(message.expires_at + ANSWER_LATEST + offset, now + ANSWER_MAX),
-            repeat_by=None if message.ambiguous else message.expires_at - REPEAT_MIN_LIFE - REPEAT_MARGIN + offset,
+            answer_by=message.expires_at + ANSWER_LATEST + offset,
+            repeat_by=None if message.ambiguous else retry.repeat_by(message) + offset,
             stay_with=message.stay_with,
         )
 
@@ -182,6 +194,7 @@ def _without(code: Secret | None, text: str) -> str:
 def _attempt(
     handed: Handed,
     *,
+    verdict: Verdict,
     number: int,
     at: float,
     ended_at: float,
@@ -191,7 +204,6 @@ def _attempt(
     fallback: bool,
 ) -> Attempt:
     ended = handed.ended
-    verdict = handed.verdict or _verdict(ended)
     times = [("queue", queue), ("dns", handed.dns), *ended.seconds]
     return Attempt(
         number=number,
@@ -211,11 +223,3 @@ def _attempt(
         relayed=relays and ended.kind is Kind.ACCEPTED,
         fallback=fallback,
     )
-
-
-def _verdict(ended: Ended) -> Verdict:
-    if ended.kind is Kind.ACCEPTED:
-        return DELIVERED
-    if ended.reply is not None and ended.kind in (Kind.REFUSED, Kind.DEFERRED):
-        return classify_reply(ended.reply, ended.stage)
-    return {Kind.AMBIGUOUS: AMBIGUOUS, Kind.STOPPED: STOPPED}.get(ended.kind, NETWORK_ERROR)

@@ -1,29 +1,42 @@
 """Destinations: the receiving sites, how many sessions each gets, and when one asks us to slow down.
 
 A destination is the registrable domain of a mail exchanger: thousands of domains may share one. What one of them does
-to us never slows the others. Kept in memory: a restart begins anew.
+to us never slows the others. While one is backed off no new session begins there, whoever had been waiting for how
+long, but for a mail whose time would run out. Kept in memory: a restart begins anew.
 """
 
+import asyncio
 import time
 import tomllib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, fields
+from enum import Enum, auto
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from publicsuffixlist import PublicSuffixList
 
+from mailsvc.delivery.handed import CLOSING, Handed
 from mailsvc.delivery.places import Places
+from mailsvc.delivery.pool import Pool
+from mailsvc.delivery.session import Kind
+from mailsvc.domain.classify import Classifier
+from mailsvc.domain.outcome import Category
 
 #: A destination that says "slow down" gets no new session for so long, doubled while it goes on (seconds).
 BACK_OFF_MIN = 3.0
 BACK_OFF_MAX = 60.0
-#: An unknown destination begins with so many sessions; each that ends well allows one more, up to its profile.
+#: A site of a profile begins with so many sessions; each mail it takes allows one more, up to its profile.
 FIRST = 4
-#: After it asked us to slow down it takes so many that end well for one more.
+#: One that is not heard of yet begins with so many: as long as it is, it may hang.
+FIRST_OF_UNKNOWN = 2
+#: After it asked us to slow down it has to take so many mails for one more.
 RECOVERY = 10
+#: Nobody waits for a destination beyond what leaves so much for the session (seconds).
+SESSION_RESERVE = 15.0
 #: Destinations remembered at most; idle ones are forgotten first.
 SIZE = 10_000
 
@@ -48,17 +61,56 @@ class Profile:
     idle: float  #: seconds an idle connection is kept
 
 
+class Standing(Enum):
+    """What is known of a destination."""
+
+    NEW = auto()  #: it has not been heard of
+    GOOD = auto()  #: it has a profile, or its last session came to a word about the mail
+    FAILING = auto()  #: its last session led nowhere
+
+
 class Destination:
     """One receiving site."""
 
-    def __init__(self, name: str, profile: Profile) -> None:
+    def __init__(
+        self, name: str, profile: Profile, *, first: int | None = None, back_off_max: float = BACK_OFF_MAX
+    ) -> None:
+        """``first`` is the number of sessions it begins with, ``back_off_max`` the longest wait (seconds)."""
         self.name = name
         self.profile = profile
-        self.places = Places(min(FIRST, profile.connections))
-        self.doubtful = not profile.sites  #: nothing good is known of it, or its last session led nowhere
+        self.standing = Standing.GOOD if profile.sites else Standing.NEW
+        usual = FIRST if profile.sites else FIRST_OF_UNKNOWN
+        self.places = Places(min(first or usual, profile.connections))
+        self.pool = Pool(self.places)
+        self._back_off_max = back_off_max
         self._not_before = 0.0
         self._back_off = 0.0
         self._well = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is open there, and nobody waits."""
+        return self.places.idle and self.pool.empty
+
+    @asynccontextmanager
+    async def place(
+        self, by: float, beside: Callable[[Standing], AbstractAsyncContextManager[object]]
+    ) -> AsyncIterator[None]:
+        """Hold one of its places, and one ``beside`` it, once a session is welcome; instants are the event loop's.
+
+        Raises `TimeoutError` when there is none by ``by``.
+        """
+        while True:
+            await asyncio.sleep(self._held_back(by))
+            async with self.places.at(by), beside(self.standing):
+                if self._held_back(by) == 0.0:  # it may have said "slow down" to others meanwhile
+                    yield
+                    return
+
+    def _held_back(self, by: float) -> float:
+        """Return how long a session for a mail that must be handed over ``by`` has to wait."""
+        spare = by - SESSION_RESERVE - asyncio.get_running_loop().time()
+        return max(0.0, min(self.wait(), spare))
 
     def wait(self) -> float:
         """Return the seconds until a new session is welcome."""
@@ -67,19 +119,23 @@ class Destination:
     def slow_down(self) -> None:
         """Note that it asked for less: wait, and come with half as many sessions."""
         if self.wait() == 0.0:  # the others that were under way heard the same: one step
-            self._back_off = min(max(self._back_off * 2, BACK_OFF_MIN), BACK_OFF_MAX)
+            self._back_off = min(max(self._back_off * 2, BACK_OFF_MIN), self._back_off_max)
             self._not_before = time.monotonic() + self._back_off
             self._narrow()
         self._well = 0
 
     def led_nowhere(self) -> None:
         """Note a session that no word about the mail came of: come with half as many."""
-        self.doubtful = True
+        self.standing = Standing.FAILING
         self._narrow()
 
+    def answered(self) -> None:
+        """Note a session that came to a word about the mail, but a refusal or deferral: that is no reason for more."""
+        self.standing = Standing.GOOD
+
     def went_well(self) -> None:
-        """Note a session that ended well: come with one more."""
-        self.doubtful = False
+        """Note a mail that was taken: come with one more."""
+        self.standing = Standing.GOOD
         self._well += 1
         if self._back_off and self._well < RECOVERY:
             return
@@ -88,6 +144,7 @@ class Destination:
 
     def _narrow(self) -> None:
         self.places.limit = max(1, self.places.limit // 2)
+        self.pool.trim()
 
 
 class Destinations:
@@ -110,10 +167,29 @@ class Destinations:
         self._known.move_to_end(site)
         return known
 
+    async def close(self) -> None:
+        """Say QUIT on idle connections."""
+        await asyncio.gather(*(destination.pool.close() for destination in self._known.values()))
+
     def _forget(self) -> None:
         for site in list(self._known)[: max(0, len(self._known) - SIZE)]:
-            if self._known[site].places.idle:
+            if self._known[site].idle:
                 del self._known[site]
+
+
+def wants_less(handed: Handed, classifier: Classifier) -> bool:
+    """Whether a site wants less of us: by a 421, or by words about our rate under any code.
+
+    How fast one mailbox may be written to (RFC 3463 3.3) is no matter of the site's other users.
+    """
+    ended = handed.ended
+    if ended.reply is None or ended.kind not in (Kind.REFUSED, Kind.DEFERRED):
+        return False
+    if ended.reply.code == CLOSING:
+        return True
+    of_mailbox = (ended.reply.enhanced or "").split(".")[1:2] == ["2"]
+    verdict = classifier.verdict(ended.reply, ended.stage, handed.host)
+    return verdict.category is Category.RATE_LIMITED and not of_mailbox
 
 
 def load_profiles(own: Path | None = None) -> list[Profile]:

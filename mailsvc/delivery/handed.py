@@ -22,7 +22,7 @@ class Round:
 
     gate: Gate
     hand_over_by: float  #: nothing is handed over later
-    answer_by: float  #: the reply to the dot is awaited until then
+    answer_by: float  #: the reply to the dot is awaited until then at most
     repeat_by: float | None = None  #: later than this no repeat of the mail begins; None: it is not repeated
     stay_with: str | None = None  #: address of the host that deferred the recipient before: greylists know it
 

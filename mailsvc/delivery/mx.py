@@ -1,44 +1,39 @@
 """Route ``mx``: straight to the mail exchangers of the recipient's domain (RFC 5321 5.1).
 
-Decides the order of hosts and addresses, which of them may be connected to at all, and how many sessions a destination
-gets. A host that gets nowhere is followed by the next one at once and asked last for a minute. Destinations that are
-unknown, or whose last session led nowhere, share half of the process's sessions: the others always find one. Names are
-resolved once per round, and the connection goes to the address that was checked.
+Decides which host is asked after which within a round, and what a destination is to be thought of after a session. A
+host that gets nowhere is followed by the next one at once; one that defers the recipient is waited out, since a
+greylist begins anew elsewhere, until it does so again for another reason. Never tries a mail again after a round.
 """
 
 import asyncio
-import ipaddress
-import zlib
-from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
-from mailsvc.delivery.destinations import Destination, Destinations, Profile
+from mailsvc.delivery.destinations import Destinations, Profile, wants_less
 from mailsvc.delivery.envelope import Envelope
-from mailsvc.delivery.handed import CLOSING, Handed, Round, failed
-from mailsvc.delivery.places import Places
-from mailsvc.delivery.pool import Pool
+from mailsvc.delivery.handed import Handed, Round, failed
 from mailsvc.delivery.session import Endpoint, Kind
 from mailsvc.delivery.sessions import Sessions
+from mailsvc.delivery.shares import Shares
+from mailsvc.delivery.targets import Target, Targets
 from mailsvc.delivery.tls import TlsPolicy
-from mailsvc.dns import DnsTrouble, MailHosts, NoSuchDomain, NullMx, is_public
+from mailsvc.dns import DnsTrouble, MailHosts, NoSuchDomain, NullMx
+from mailsvc.domain.classify import Classifier
 from mailsvc.domain.outcome import Category, Permanence, Scope, Verdict
 from mailsvc.domain.reply import Stage
 
 #: Sessions of the process at one time.
 SESSIONS = 1000
-#: A host that got nowhere is asked last for so long (seconds).
-SHAKY = 60.0
-_SHAKY_MAX = 10_000
 #: With less time than this until the mail must be handed over there is no further round (seconds).
 _LAST_ROUND = 16.0
-#: A destination that asked us to slow down is not waited for beyond what leaves so much for the session (seconds).
-_SESSION_RESERVE = 15.0
 
 _NO_DOMAIN = Verdict(Category.DOMAIN_UNKNOWN, Permanence.PERMANENT, Scope.RECIPIENT)
 _DNS_TROUBLE = Verdict(Category.NETWORK_ERROR, Permanence.TRANSIENT, Scope.SESSION)
+#: Knows replies by their codes only.
+_NO_RULES = Classifier(())
 
 
 class KnownDomains(Protocol):
@@ -49,13 +44,6 @@ class KnownDomains(Protocol):
 
     async def note(self, domain: str) -> None:
         """Note that one took a mail now."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    host: str
-    ip: str
-    source: str | None
 
 
 class MxRoute:
@@ -74,27 +62,25 @@ class MxRoute:
         allow_private: bool = False,
         sources: Sequence[str] = (),
         sessions: int = SESSIONS,
+        classifier: Classifier = _NO_RULES,
     ) -> None:
-        self._hosts = hosts
+        """``classifier`` tells a refusal for our rate, and a greylist, from others."""
+        self._targets = Targets(hosts, destinations, allow_private=allow_private, sources=sources)
         self._destinations = destinations
         self._known = known
         self._helo = helo
         self._port = port
-        self._allow_private = allow_private
-        self._sources = sources
-        self._places = Places(sessions)
-        self._doubtful = Places(max(1, sessions // 2))
-        self._pool = Pool(limit=sessions)
-        self._sessions = Sessions(self._pool)
-        self._shaky: OrderedDict[str, float] = OrderedDict()
+        self._shares = Shares(sessions)
+        self._sessions = Sessions()
+        self._classifier = classifier
 
     def predicted_wait(self) -> float:
         """Return the seconds that a mail taken now would wait for a session of this process."""
-        return self._places.predicted_wait()
+        return self._shares.predicted_wait()
 
     async def close(self) -> None:
         """Say QUIT on idle connections."""
-        await self._pool.close()
+        await self._destinations.close()
 
     async def hand_over(self, envelope: Envelope, turn: Round) -> list[Handed]:
         """Offer a mail to one host after another until one says something about it."""
@@ -103,7 +89,7 @@ class MxRoute:
         domain = envelope.forward_path.rpartition("@")[2].lower()
         try:
             async with asyncio.timeout_at(turn.hand_over_by):
-                targets = await self._targets(domain, turn.stay_with)
+                targets = await self._targets.of(domain, turn.stay_with)
         except (NoSuchDomain, NullMx) as error:
             return [await self._no_domain(domain, str(error), begun)]
         except (DnsTrouble, TimeoutError) as error:
@@ -117,10 +103,10 @@ class MxRoute:
             await self._known.note(domain)
         return [replace(made[0], dns=dns), *made[1:]]
 
-    async def _round(self, targets: Sequence[_Target], envelope: Envelope, turn: Round) -> list[Handed]:
+    async def _round(self, targets: Sequence[Target], envelope: Envelope, turn: Round) -> list[Handed]:
         """Visit one target after another; return the end of each session."""
         made: list[Handed] = []
-        waiting, put_off = deque(targets), set[_Target]()
+        waiting, put_off = deque(targets), set[Target]()
         while waiting:
             target = waiting.popleft()
             elsewhere = bool(waiting) and target not in put_off
@@ -129,101 +115,70 @@ class MxRoute:
             if not sessions:
                 waiting.append(target)
                 put_off.add(target)
-            elif _deferred_in_last_round(sessions[-1], turn):
+            elif self._left_for_others(sessions[-1], turn):
                 waiting = deque(other for other in waiting if other.host != target.host)
             elif not sessions[-1].round_goes_on:
                 break
         return made
 
-    async def _visit(self, target: _Target, envelope: Envelope, turn: Round, *, elsewhere: bool) -> list[Handed]:
+    async def _visit(self, target: Target, envelope: Envelope, turn: Round, *, elsewhere: bool) -> list[Handed]:
         """Wait for a place at a destination and offer the mail there.
 
         Returns nothing where others found meanwhile that the host leads nowhere, and there is an ``elsewhere`` to go.
         """
         loop = asyncio.get_running_loop()
-        destination = self._destinations.of(target.host)
-        begun = loop.time()
-        shaky = self._shaky_until(target)
+        destination, shaky = target.destination, self._targets.shaky
+        begun, known = loop.time(), shaky.until(target.ip)
         try:
-            await self._hold_back(destination, turn)
-            async with self._place(destination, turn.hand_over_by):
-                if elsewhere and self._shaky_until(target) > max(shaky, loop.time()):
+            async with destination.place(turn.hand_over_by, partial(self._shares.at, by=turn.hand_over_by)):
+                if elsewhere and shaky.until(target.ip) > max(known, loop.time()):
                     return []
-                made = await self._sessions.offer(self._endpoint(target, destination.profile), envelope, turn)
+                endpoint = self._endpoint(target, destination.profile)
+                made = await self._sessions.offer(destination.pool, endpoint, envelope, turn)
+                self._learn(target, made[-1])
         except TimeoutError:
             text = f"{destination.name} had no free session for as long as there was time"
             return [failed(Stage.CONNECT, text, begun=begun, host=target.host)]
-        self._learn(destination, target, made[-1])
         return made
 
-    @asynccontextmanager
-    async def _place(self, destination: Destination, by: float) -> AsyncIterator[None]:
-        """Hold a place at the destination and in the process."""
-        async with destination.places.at(by):
-            share = self._doubtful.at(by) if destination.doubtful else nullcontext()
-            async with share, self._places.at(by):
-                yield
-
-    async def _hold_back(self, destination: Destination, turn: Round) -> None:
-        """Wait as long as a destination asked us to, but never so long that the mail is lost by it."""
-        spare = turn.hand_over_by - _SESSION_RESERVE - asyncio.get_running_loop().time()
-        await asyncio.sleep(max(0.0, min(destination.wait(), spare)))
-
-    def _learn(self, destination: Destination, target: _Target, handed: Handed) -> None:
-        if handed.ended.kind is Kind.STOPPED:
+    def _learn(self, target: Target, handed: Handed) -> None:
+        """Note what a session says of host and destination; its place is still held, so nobody comes in between."""
+        destination, kind = target.destination, handed.ended.kind
+        if kind is Kind.STOPPED:
             return
         if handed.host_in_trouble:
-            self._shaky[target.ip] = asyncio.get_running_loop().time() + SHAKY
-            self._shaky.move_to_end(target.ip)
-            while len(self._shaky) > _SHAKY_MAX:
-                self._shaky.popitem(last=False)
+            self._targets.shaky.note(target.ip)
         else:
-            self._shaky.pop(target.ip, None)
-        if handed.round_goes_on or handed.ended.kind is Kind.AMBIGUOUS:
-            destination.led_nowhere()
-        elif handed.ended.reply is not None and handed.ended.reply.code == CLOSING:
+            self._targets.shaky.forget(target.ip)
+        if wants_less(handed, self._classifier):
             destination.slow_down()
-        else:
+        elif handed.round_goes_on or kind is Kind.AMBIGUOUS:
+            destination.led_nowhere()
+        elif kind is Kind.ACCEPTED:
             destination.went_well()
+        else:
+            destination.answered()
 
-    def _shaky_until(self, target: _Target) -> float:
-        return self._shaky.get(target.ip, 0.0)
+    def _left_for_others(self, handed: Handed, turn: Round) -> bool:
+        """Whether the other hosts are asked, in this round, after one that deferred the mail.
 
-    async def _targets(self, domain: str, stay_with: str | None) -> list[_Target]:
-        """Return the addresses to try: the one that knows us first, those that got nowhere a moment ago last."""
-        hosts = [exchange.host for exchange in await self._hosts.exchanges(domain)]
-        answers = await asyncio.gather(*(self._addresses(host) for host in hosts))
-        found = [target for answer in answers if isinstance(answer, list) for target in answer]
-        trouble = next((answer for answer in answers if isinstance(answer, DnsTrouble)), None)
-        if trouble and not found:
-            raise trouble
-        now = asyncio.get_running_loop().time()
-        return sorted(found, key=lambda target: (target.ip != stay_with, self._shaky_until(target) > now))
+        They are when no further round follows; at once when no recipient had been named, which is the host's own
+        trouble and no greylist; and when a host that had deferred the recipient does it again without a word of
+        greylist or rate: it is asked on as well, so nothing begins anew.
+        """
+        ended = handed.ended
+        if ended.kind is not Kind.DEFERRED or ended.reply is None:
+            return False
+        if turn.hand_over_by - asyncio.get_running_loop().time() < _LAST_ROUND:
+            return True
+        if wants_less(handed, self._classifier):
+            return False
+        if ended.stage is Stage.MAIL:
+            return True
+        category = self._classifier.verdict(ended.reply, ended.stage, handed.host).category
+        return ended.stage is Stage.RCPT and handed.ip == turn.stay_with and category is Category.REMOTE_TEMPORARY
 
-    async def _addresses(self, host: str) -> list[_Target] | DnsTrouble:
-        """Return where to reach a host; DNS trouble with one of them is no trouble with the others."""
-        try:
-            addresses = await self._hosts.addresses(host)
-        except DnsTrouble as error:
-            return error
-        return [target for ip in addresses if (target := self._target(host, ip))]
-
-    def _target(self, host: str, ip: str) -> _Target | None:
-        """Return where to connect to, None for an address that is not to be connected to."""
-        if not (self._allow_private or is_public(ip)):
-            return None
-        if not self._sources:
-            return _Target(host, ip, None)
-        version = ipaddress.ip_address(ip).version
-        usable = [source for source in self._sources if ipaddress.ip_address(source).version == version]
-        # The same destination always sees the same source: greylists know us by it.
-        return (
-            _Target(host, ip, usable[zlib.crc32(self._destinations.of(host).name.encode()) % len(usable)])
-            if usable
-            else None
-        )
-
-    def _endpoint(self, target: _Target, profile: Profile) -> Endpoint:
+    def _endpoint(self, target: Target, profile: Profile) -> Endpoint:
         return Endpoint(
             host=target.host,
             ip=target.ip,
@@ -239,12 +194,3 @@ class MxRoute:
         """Return the end for a domain that is said not to exist; one that took mail lately has broken DNS."""
         verdict = _DNS_TROUBLE if await self._known.took_mail(domain) else _NO_DOMAIN
         return failed(Stage.DNS, text, begun=begun, verdict=verdict)
-
-
-def _deferred_in_last_round(handed: Handed, turn: Round) -> bool:
-    """Whether there is no more waiting for a host that defers: then the others are asked too.
-
-    Not before that, since at another host a greylist begins anew.
-    """
-    left = turn.hand_over_by - asyncio.get_running_loop().time()
-    return left < _LAST_ROUND and handed.ended.kind is Kind.DEFERRED

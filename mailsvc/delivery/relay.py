@@ -1,26 +1,32 @@
 """Route ``smtp://``: one server takes all mail.
 
-Its addresses are tried in turn when one does not get as far as the mail. Names are resolved once per round.
+Its addresses are tried in turn when one does not get as far as the mail. Names are resolved once per round. A relay
+that wants less of us is backed off like any destination; one that leads nowhere keeps its sessions, or mails that could
+go by the second route would wait behind each other.
 """
 
 import asyncio
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
+from mailsvc.delivery.destinations import Destination, Profile, wants_less
 from mailsvc.delivery.envelope import Envelope
 from mailsvc.delivery.handed import Handed, Round, failed
-from mailsvc.delivery.places import Places
-from mailsvc.delivery.pool import Pool
-from mailsvc.delivery.session import Endpoint
+from mailsvc.delivery.session import Endpoint, Kind
 from mailsvc.delivery.sessions import Sessions
 from mailsvc.delivery.smtp_client import Credentials
 from mailsvc.delivery.tls import TlsPolicy
+from mailsvc.domain.classify import Classifier
 from mailsvc.domain.reply import Stage
 
 #: Sessions with a relay at one time.
 SESSIONS = 20
+#: A relay that says "slow down" is waited for so long at most (seconds): there may be a second route.
+BACK_OFF_MAX = 12.0
+_NO_RULES = Classifier(())  # knows replies by their codes only
 
 
 class RelayRoute:
@@ -39,28 +45,33 @@ class RelayRoute:
         trust: ssl.SSLContext | None = None,
         sources: Sequence[str] = (),
         sessions: int = SESSIONS,
+        classifier: Classifier = _NO_RULES,
     ) -> None:
+        """``classifier`` tells a refusal for our rate from others."""
         self._endpoint = Endpoint(host=host, ip="", port=port, helo=helo, tls=tls, trust=trust, credentials=credentials)
         self._sources = sources
-        self._places = Places(sessions)
-        self._pool = Pool(limit=sessions)
-        self._sessions = Sessions(self._pool)
+        profile = Profile("relay", (), connections=sessions, mails=self._endpoint.mails, idle=self._endpoint.idle)
+        self._relay = Destination(host, profile, first=sessions, back_off_max=BACK_OFF_MAX)
+        self._sessions = Sessions()
+        self._classifier = classifier
 
     def predicted_wait(self) -> float:
         """Return the seconds that a mail taken now would wait for a session."""
-        return self._places.predicted_wait()
+        return self._relay.places.predicted_wait()
 
     async def close(self) -> None:
         """Say QUIT on idle connections."""
-        await self._pool.close()
+        await self._relay.pool.close()
 
     async def hand_over(self, envelope: Envelope, turn: Round) -> list[Handed]:
         """Offer the mail to the server, at its next address when one gets nowhere."""
         host = self._endpoint.host
         begun = asyncio.get_running_loop().time()
         try:
-            async with self._places.at(turn.hand_over_by):
-                return await self._round(envelope, turn)
+            async with self._relay.place(turn.hand_over_by, nullcontext):
+                made = await self._round(envelope, turn)
+                self._learn(made[-1])
+                return made
         except TimeoutError:
             return [failed(Stage.CONNECT, f"{host} had no free session in time", begun=begun, host=host)]
         except OSError as error:
@@ -74,13 +85,19 @@ class RelayRoute:
         dns = loop.time() - begun
         made: list[Handed] = []
         for endpoint in self._endpoints(addresses):
-            made += await self._sessions.offer(endpoint, envelope, turn)
+            made += await self._sessions.offer(self._relay.pool, endpoint, envelope, turn)
             if not made[-1].round_goes_on:
                 break
         if not made:
             host = self._endpoint.host
             made = [failed(Stage.CONNECT, f"no source address can reach an address of {host}", begun=begun, host=host)]
         return [replace(made[0], dns=dns), *made[1:]]
+
+    def _learn(self, handed: Handed) -> None:
+        if wants_less(handed, self._classifier):
+            self._relay.slow_down()
+        elif handed.ended.kind is Kind.ACCEPTED:
+            self._relay.went_well()
 
     def _endpoints(self, addresses: Sequence[str]) -> Iterator[Endpoint]:
         """Return each address with the source for its family, and none that no source can reach."""

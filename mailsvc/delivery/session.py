@@ -77,6 +77,8 @@ class Timeouts:
 
 #: The reply to the dot is awaited so long at least before a repeat (seconds): carriers take half a minute.
 ANSWER_MIN = 60.0
+#: It is awaited no longer than this (seconds): no server needs it, RFC 5321 4.5.3.2.6. Only notices live so long.
+ANSWER_MAX = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ class Deadlines:
 
     before_dot: float  #: unless body and dot are written by then the attempt fails
     send_by: float  #: what the peer has not taken of the mail by then is cut off; the end is ambiguous
-    answer_by: float  #: the reply to the dot is awaited until then
+    answer_by: float  #: the reply to the dot is awaited until then at most
     repeat_by: float | None = None  #: later than this no repeat of the mail begins; None: it is not repeated
 
     @classmethod
@@ -98,9 +100,10 @@ class Deadlines:
 
     def wait_until(self, handed_over_at: float) -> float:
         """Return until when the reply is awaited: to the end, but where a repeat is possible, until its last moment."""
+        latest = min(self.answer_by, handed_over_at + ANSWER_MAX)
         if self.repeat_by is not None and self.repeat_by - handed_over_at >= ANSWER_MIN:
-            return min(self.repeat_by, self.answer_by)
-        return self.answer_by
+            return min(self.repeat_by, latest)
+        return latest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """One host's turn in a round: a session, and the second forms that a first one can ask for.
 
-A broken offer of TLS is followed once in clear where TLS was only opportunistic; a quoted carrier address that is
-refused for its form is offered raw (nobody has shown that docomo takes the quoted one). Never goes to another host.
+A broken offer of TLS is followed once in clear where TLS was only opportunistic, and where that helped the offer is not
+taken up for a while: a handshake that hangs costs each mail ten seconds. A quoted carrier address that is refused for
+its form is offered raw (nobody has shown that docomo takes the quoted one). Never goes to another host.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from dataclasses import replace
 from mailsvc.delivery.envelope import Envelope
 from mailsvc.delivery.handed import Handed, Round
 from mailsvc.delivery.pool import Pool
+from mailsvc.delivery.recent import Recent
 from mailsvc.delivery.session import Ended, Endpoint, Kind
 from mailsvc.delivery.tls import TlsPolicy
 from mailsvc.domain.address import parse
@@ -18,30 +20,37 @@ from mailsvc.domain.reply import Stage
 #: RFC 5321 4.2.3: syntax errors, and "mailbox name not allowed", which is said of the form too.
 _FORM_REFUSED = frozenset({500, 501, 553})
 _BAD_SYNTAX = "5.1.3"  # RFC 3463 3.2: bad destination mailbox address syntax
+#: An address whose offer of TLS is broken is asked in clear for so long (seconds).
+BROKEN_TLS = 600.0
 
 
 class Sessions:
-    """Runs sessions over a pool."""
+    """Runs sessions over pools, and remembers by address which offers of TLS are broken."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self) -> None:
+        self._broken_tls = Recent(BROKEN_TLS)
 
-    async def offer(self, endpoint: Endpoint, envelope: Envelope, turn: Round) -> list[Handed]:
+    async def offer(self, pool: Pool, endpoint: Endpoint, envelope: Envelope, turn: Round) -> list[Handed]:
         """Offer a mail to one host; return the end of each session, one at least."""
-        made = [await self._session(endpoint, envelope, turn)]
+        if endpoint.tls is TlsPolicy.OPPORTUNISTIC and endpoint.ip in self._broken_tls:
+            endpoint = replace(endpoint, tls=TlsPolicy.NONE)
+        made = [await _session(pool, endpoint, envelope, turn)]
         if made[-1].ended.clear_next:
             endpoint = replace(endpoint, tls=TlsPolicy.NONE)
-            made.append(await self._session(endpoint, envelope, turn))
+            made.append(await _session(pool, endpoint, envelope, turn))
+            if not made[-1].host_in_trouble:  # else it was not, or not only, the offer that was broken
+                self._broken_tls.note(endpoint.ip)
         raw = raw_form(envelope.forward_path)
         if raw is not None and _form_refused(made[-1].ended):
-            made.append(await self._session(endpoint, replace(envelope, forward_path=raw), turn))
+            made.append(await _session(pool, endpoint, replace(envelope, forward_path=raw), turn))
         return made
 
-    async def _session(self, endpoint: Endpoint, envelope: Envelope, turn: Round) -> Handed:
-        begun = asyncio.get_running_loop().time()
-        deadlines = turn.deadlines(endpoint.timeouts, begun)
-        ended = await self._pool.deliver(endpoint, envelope, gate=turn.gate, deadlines=deadlines)
-        return Handed(ended=ended, begun=begun, host=endpoint.host, ip=endpoint.ip)
+
+async def _session(pool: Pool, endpoint: Endpoint, envelope: Envelope, turn: Round) -> Handed:
+    begun = asyncio.get_running_loop().time()
+    deadlines = turn.deadlines(endpoint.timeouts, begun)
+    ended = await pool.deliver(endpoint, envelope, gate=turn.gate, deadlines=deadlines)
+    return Handed(ended=ended, begun=begun, host=endpoint.host, ip=endpoint.ip)
 
 
 def raw_form(forward_path: str) -> str | None:

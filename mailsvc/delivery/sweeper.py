@@ -1,18 +1,20 @@
 """Once a second: find what needs doing and nobody was told of, from the store, which is the truth (DESIGN 2.1).
 
-Rings for what is due, closes abandoned attempts (at a start: those of the last process), reports messages at risk,
-follows the clock; hourly it deletes what has been kept long enough. A store that cannot write is asked again later.
+Rings for what is due, closes abandoned attempts (at a start: those of the last process), reports messages at risk, lets
+go of states of addresses that have lapsed, follows the clock; hourly it deletes what has been kept long enough. A store
+that cannot write is asked again later.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 import structlog
 
 from mailsvc.clock import Clock
 from mailsvc.queue import Queue
-from mailsvc.store import Store, StoreUnavailable, lifecycle, recovery, retention
+from mailsvc.store import Store, StoreUnavailable, address_states, lifecycle, recovery, retention, shares
 
 INTERVAL = 1.0  # seconds
 PRUNE_INTERVAL = 3600.0  # seconds
@@ -36,15 +38,23 @@ class Sweeper:
         queue: Queue,
         keep_messages: float,
         keep_events: float,
+        keep_reports: float,
         observe: Callable[[int, float], None],
+        observe_addresses: Callable[[Mapping[str, int], Collection[str]], None],
     ) -> None:
-        """``observe`` takes the number of queued messages and the age of the oldest (seconds)."""
+        """``observe`` takes the number of queued messages and the age of the oldest (seconds).
+
+        ``observe_addresses`` takes the number of addresses by state, and the sites that are not believed.
+        """
         self._store = store
         self._clock = clock
         self._queue = queue
         self._keep_messages = keep_messages
         self._keep_events = keep_events
+        self._keep_reports = keep_reports
         self._observe = observe
+        self._observe_addresses = observe_addresses
+        self._frozen: AbstractSet[str] = frozenset()
         self._checkpointed_at = clock.now()
         # Soon after the start, not an hour later: a service that is restarted often must delete as well.
         self._pruned_at = clock.now() - PRUNE_INTERVAL + FIRST_PRUNE
@@ -76,8 +86,19 @@ class Sweeper:
             await self._store.checkpoint()
         count, oldest = await self._store.read(lifecycle.backlog)
         self._observe(count, 0.0 if oldest is None else now - oldest)
+        await self._sweep_addresses(now)
         if now - self._pruned_at > PRUNE_INTERVAL:
             await self._prune(now)
+
+    async def _sweep_addresses(self, now: float) -> None:
+        await self._store.write(partial(address_states.sweep, now=now))
+        frozen = await self._store.read(shares.frozen)
+        for destination in frozen.keys() - self._frozen:
+            log.error("address.flagging_frozen", destination=destination)
+        for destination in self._frozen - frozen.keys():
+            log.info("address.flagging_resumed", destination=destination)
+        self._frozen = frozen.keys()
+        self._observe_addresses(await self._store.read(address_states.counts), self._frozen)
 
     async def close_abandoned(self) -> int:
         """Record what became of attempts that nobody runs, ring for their messages; return how many there were."""
@@ -102,6 +123,12 @@ class Sweeper:
 
     async def _prune(self, now: float) -> None:
         self._pruned_at = now
-        prune = partial(retention.prune, now=now, keep_messages=self._keep_messages, keep_events=self._keep_events)
+        prune = partial(
+            retention.prune,
+            now=now,
+            keep_messages=self._keep_messages,
+            keep_events=self._keep_events,
+            keep_reports=self._keep_reports,
+        )
         while await self._store.write(prune):  # noqa: ASYNC110  polling is not what this is
             await asyncio.sleep(0.05)  # codes go first

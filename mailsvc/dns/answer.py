@@ -17,3 +17,7 @@ class Records:
 
     values: tuple[str, ...]  #: in the text form of the zone file
     ttl: float  #: seconds
+
+
+Answer = Records | NoSuchDomain
+Question = tuple[str, str]  #: name in lower case without the final dot, record type

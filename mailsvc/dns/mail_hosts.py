@@ -5,14 +5,20 @@ Decides order and fallback; never whether a mail is sent. Answers come from `Res
 
 import asyncio
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mailsvc.dns.answer import DnsTrouble, NoSuchDomain, Records
+from mailsvc.dns.answer import DnsTrouble, NoSuchDomain
+from mailsvc.dns.public import is_public
 from mailsvc.dns.resolver import Ask
 
 #: Mail exchangers and addresses of one that are looked at: more is no plan but an attack.
 HOSTS_MAX = 16
 ADDRESSES_MAX = 8
+#: With a public address of one family known, the other family's answer is waited for so long (seconds).
+GRACE = 0.5
+
+_Family = tuple[str, ...] | DnsTrouble  #: addresses, or why they are not known
 
 
 class NullMx(Exception):
@@ -51,17 +57,39 @@ class MailHosts:
     async def addresses(self, host: str) -> list[str]:
         """Return the addresses of a host, IPv4 first (DESIGN 4); none where it has none.
 
+        A family that is slow to answer is left out where the other one has a public address; it is known the next time.
         Raises `DnsTrouble` where neither family gave an answer that can be relied on.
         """
-        answers = await asyncio.gather(self._ask(host, "A"), self._ask(host, "AAAA"), return_exceptions=True)
-        found = [value for answer in answers if isinstance(answer, Records) for value in answer.values]
+        answers = await self._families(host)
+        found = _found(answers)
         trouble = next((answer for answer in answers if isinstance(answer, DnsTrouble)), None)
-        if not found and trouble:
+        if trouble and not found:
             raise trouble
-        for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, DnsTrouble | NoSuchDomain):
-                raise answer
         return found[:ADDRESSES_MAX]
+
+    async def _families(self, host: str) -> list[_Family]:
+        """Return what was said of each family in time."""
+        asking = [asyncio.create_task(self._family(host, type_)) for type_ in ("A", "AAAA")]
+        try:
+            done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            enough = any(is_public(ip) for ip in _found([task.result() for task in done]))
+            await asyncio.wait(asking, timeout=GRACE if enough else None)
+            return [task.result() for task in asking if task.done()]
+        finally:
+            for task in asking:
+                task.cancel()
+
+    async def _family(self, host: str, type_: str) -> _Family:
+        try:
+            return (await self._ask(host, type_)).values
+        except NoSuchDomain:
+            return ()
+        except DnsTrouble as trouble:
+            return trouble
+
+
+def _found(families: Iterable[_Family]) -> list[str]:
+    return [ip for family in families if not isinstance(family, DnsTrouble) for ip in family]
 
 
 def _exchange(record: str) -> Exchange:

@@ -1,12 +1,13 @@
 """DNS questions: cached, asked once however many wait, and answered from stale data while the resolver is down.
 
-Answers are kept for their TTL within bounds. A name that once answered is served for a day after that when the
-resolver cannot be reached (RFC 8767): a broken resolver must not stop codes to domains that took them an hour ago.
+Answers are kept for their TTL within bounds, and for a day after that for when the resolver cannot be reached (RFC
+8767): a broken resolver must not stop codes to domains that took them an hour ago. Nobody waits long for an answer that
+is known, nor again for one that did not come a moment ago. A question that was put is followed to its end, whoever
+still waits for it; its task is left to the loop, which cancels it at the end of the process.
 """
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,29 +17,36 @@ import dns.name
 import dns.nameserver
 import dns.resolver
 
-from mailsvc.dns.answer import DnsTrouble, NoSuchDomain, Records
+from mailsvc.dns.answer import Answer, DnsTrouble, NoSuchDomain, Question, Records
+from mailsvc.dns.bounded import Bounded
+from mailsvc.dns.troubles import Troubles
 
 #: Bounds of the time an answer is kept (seconds); a "no" is kept for the lower one.
 TTL_MIN = 30.0
 TTL_MAX = 3600.0
-#: How long after that an answer may still be served while the resolver is down (seconds), RFC 8767 5.
+#: How long an answer may be served while the resolver is down, counted from when it came (seconds), RFC 8767 5.
 STALE = 24 * 3600.0
-#: While stale data is served the resolver is asked again after so many seconds, RFC 8767 5.
-STALE_RETRY = 30.0
+#: Stale data are served when the question has been out for so long (seconds). RFC 8767 5 recommends 1.8; a mail asks
+#: two questions, one after the other.
+PATIENCE = 1.0
 #: Names kept at most.
 SIZE = 50_000
 #: Seconds for one server's answer, and for all of them.
 TIMEOUT = 2.0
 LIFETIME = 5.0
 
-Question = tuple[str, str]  #: name in lower case, record type
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept:
-    answer: Records | NoSuchDomain
+    answer: Answer
     fresh_until: float
     stale_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    task: asyncio.Task[Answer | DnsTrouble]  #: trouble is a result here: there may be nobody left to raise it to
+    patience_until: float
 
 
 class Resolver:
@@ -50,39 +58,57 @@ class Resolver:
             self._resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
         self._resolver.timeout, self._resolver.lifetime = TIMEOUT, LIFETIME
         self._now = now
-        self._kept: OrderedDict[Question, _Kept] = OrderedDict()
-        self._asking: dict[Question, asyncio.Task[Records | NoSuchDomain]] = {}
+        self._kept: Bounded[Question, _Kept] = Bounded(SIZE)
+        self._troubles = Troubles()
+        self._asked: dict[Question, _Asked] = {}
 
     async def ask(self, name: str, type_: str) -> Records:
         """Return the records of a name; raise `NoSuchDomain` or `DnsTrouble`."""
         question = (name.lower().rstrip("."), type_)
-        kept = self._kept.get(question)
-        if kept is None or kept.fresh_until <= self._now():
-            kept = await self._refresh(question, kept)
-        if isinstance(kept.answer, NoSuchDomain):
-            raise NoSuchDomain(*kept.answer.args)
-        return kept.answer
+        kept, now = self._kept.get(question), self._now()
+        if kept is not None and now < kept.fresh_until:
+            answer: Answer | DnsTrouble = kept.answer
+        else:
+            stale = kept.answer if kept is not None and now < kept.stale_until else None
+            answer = await self._renewed(question, stale, now)
+        if isinstance(answer, Exception):
+            raise type(answer)(*answer.args)
+        return answer
 
-    async def _refresh(self, question: Question, kept: _Kept | None) -> _Kept:
-        try:
-            answer = await self._once(question)
-        except DnsTrouble:
-            if kept is None or kept.stale_until <= self._now():
-                raise
-            kept.fresh_until = self._now() + STALE_RETRY
-            return kept
-        return self._keep(question, answer)
+    async def _renewed(self, question: Question, stale: Answer | None, now: float) -> Answer | DnsTrouble:
+        """Return what is answered; stale data at once while the resolver is known to be down, else when it is slow."""
+        trouble = self._troubles.remembered(question, now)
+        if trouble is not None:
+            return stale or trouble
+        asked = self._put(question)
+        if stale is None:
+            return await asyncio.shield(asked.task)
+        patience = 0.0 if self._troubles.lately(question, now) else max(0.0, asked.patience_until - now)
+        await asyncio.wait([asked.task], timeout=patience)
+        answer = asked.task.result() if asked.task.done() else stale
+        return stale if isinstance(answer, DnsTrouble) else answer
 
-    async def _once(self, question: Question) -> Records | NoSuchDomain:
-        """Ask, or wait for the answer to the same question that is being asked already."""
-        task = self._asking.get(question)
-        if task is None:
-            task = asyncio.create_task(self._query(question))
-            self._asking[question] = task
-            task.add_done_callback(lambda _: self._asking.pop(question, None))
-        return await asyncio.shield(task)
+    def _put(self, question: Question) -> _Asked:
+        """Put a question, or join those who wait for its answer already."""
+        asked = self._asked.get(question)
+        if asked is None:
+            asked = _Asked(asyncio.create_task(self._learn(question)), self._now() + PATIENCE)
+            self._asked[question] = asked
+            asked.task.add_done_callback(lambda _: self._asked.pop(question, None))
+        return asked
 
-    async def _query(self, question: Question) -> Records | NoSuchDomain:
+    async def _learn(self, question: Question) -> Answer | DnsTrouble:
+        """Ask, and remember what came of it."""
+        answer = await self._query(question)
+        now = self._now()
+        if isinstance(answer, DnsTrouble):
+            self._troubles.note(question, answer, now)
+        else:
+            self._troubles.over(question)
+            self._kept[question] = _kept(answer, now)
+        return answer
+
+    async def _query(self, question: Question) -> Answer | DnsTrouble:
         name, type_ = question
         try:
             answer = await self._resolver.resolve(
@@ -91,23 +117,19 @@ class Resolver:
         except dns.resolver.NXDOMAIN:
             return NoSuchDomain(f"{name} does not exist")
         except dns.resolver.NoNameservers:
-            raise DnsTrouble(f"DNS cannot answer for {name} ({type_})") from None
+            return DnsTrouble(f"DNS cannot answer for {name} ({type_})")
         except (dns.exception.DNSException, OSError, UnicodeError, ValueError) as error:
-            raise DnsTrouble(f"no answer from DNS for {name} ({type_}): {type(error).__name__}") from None
+            return DnsTrouble(f"no answer from DNS for {name} ({type_}): {type(error).__name__}")
         if answer.rrset is None:
             return Records((), TTL_MIN)
         return Records(tuple(record.to_text() for record in answer.rrset), float(answer.rrset.ttl))
 
-    def _keep(self, question: Question, answer: Records | NoSuchDomain) -> _Kept:
-        positive = isinstance(answer, Records) and answer.values
-        ttl = min(max(answer.ttl, TTL_MIN), TTL_MAX) if isinstance(answer, Records) else TTL_MIN
-        now = self._now()
-        kept = _Kept(answer, now + ttl, now + (STALE if positive else ttl))
-        self._kept[question] = kept
-        self._kept.move_to_end(question)
-        while len(self._kept) > SIZE:
-            self._kept.popitem(last=False)
-        return kept
+
+def _kept(answer: Answer, now: float) -> _Kept:
+    """Return what is kept of an answer. That a name does not exist is never served stale: it would end mails."""
+    if isinstance(answer, NoSuchDomain):
+        return _Kept(answer, now + TTL_MIN, now + TTL_MIN)
+    return _Kept(answer, now + min(max(answer.ttl, TTL_MIN), TTL_MAX), now + STALE)
 
 
 #: What `MailHosts` needs of a resolver.

@@ -40,3 +40,8 @@ class Event:
     customer: str | None
     address: str | None  #: the recipient in full: events are personal data (scope ``read``)
     data: Mapping[str, Any]  #: the full current state of the message or address
+
+    @property
+    def lane(self) -> str:
+        """What it is about: events of one lane are told in their order."""
+        return self.message or self.address or self.type.value

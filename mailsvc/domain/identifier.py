@@ -9,6 +9,7 @@ import secrets
 
 #: Letters only, four bits each: an id stands in the Message-ID, and the mail has one six-digit number, its code.
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+_DIGITS = {letter: digit for digit, letter in _LETTERS.items()}
 _RANDOM_BITS = 64
 #: CONTRACT 4: no characters that are mistaken for each other.
 REFERENCE_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
@@ -21,7 +22,21 @@ _TAG = re.compile(r"[a-z2-7]{24}")
 
 def new_id(prefix: str, at: float) -> str:
     """Return ``prefix_`` and 28 letters: 48 bits of milliseconds, 64 random bits; later ids sort later."""
-    number = (max(0, int(at * 1000)) & (1 << 48) - 1) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+    return _id(prefix, at, secrets.randbits(_RANDOM_BITS))
+
+
+def earliest_id(prefix: str, at: float) -> str:
+    """Return the id that no id made at that instant or later is before."""
+    return _id(prefix, at, 0)
+
+
+def instant_of(id_: str) -> float:
+    """Return when an id was made, to the millisecond."""
+    return (int(id_.rpartition("_")[2].translate(_DIGITS), 16) >> _RANDOM_BITS) / 1000
+
+
+def _id(prefix: str, at: float, random: int) -> str:
+    number = (max(0, int(at * 1000)) & (1 << 48) - 1) << _RANDOM_BITS | random
     return f"{prefix}_" + f"{number:028x}".translate(_LETTERS)
 
 

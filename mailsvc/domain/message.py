@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mailsvc.domain.feedback import Feedback
 from mailsvc.domain.outcome import Category
 from mailsvc.domain.secret import Secret
 
@@ -84,6 +85,7 @@ class Message:
     by_fallback: bool = False  #: the next try takes the second route, where there is one
     outcome: Outcome | None = None  #: None while queued
     used_at: float | None = None  #: when the auth system says the code was entered
+    feedback: tuple[Feedback, ...] = ()  #: what came back after the hand-over, in the order in which it came
 
     @property
     def hand_over_by(self) -> float:

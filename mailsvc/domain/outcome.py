@@ -1,7 +1,7 @@
 """What happened to an attempt: category, scope, permanence (CONTRACT 3.3).
 
-Failure is scope times permanence: any permanent failure may end a message, but only recipient scope may ever
-touch the state of an address.
+Failure is scope times permanence: any permanent failure may end a message, but what happened to a session or a host
+never touches the state of an address.
 """
 
 from dataclasses import dataclass
@@ -91,6 +91,7 @@ class Attempt:
     seconds: tuple[tuple[str, float], ...] = ()  #: time in queue, dns, connect, tls, transfer
     relayed: bool = False  #: handed to a relay, not to the recipient's own site
     fallback: bool = False  #: by the second route
+    destination: str | None = None  #: the site that was talked to; None where the route does not tell
 
     @property
     def ambiguous(self) -> bool:

@@ -21,6 +21,22 @@ class Kind(StrEnum):
     OTHER = "other"  #: a read receipt, an aggregate report, a person's letter: nothing to do
 
 
+class ReportSource(StrEnum):
+    """The way a report came in."""
+
+    SMTP = "smtp"  #: to our receiver
+    HTTP = "http"  #: ``POST /v1/reports``, also by ``mailsvc ingest``
+    IMAP = "imap"  #: fetched from a mailbox elsewhere
+
+
+class ReportState(StrEnum):
+    """Where a report stands."""
+
+    PENDING = "pending"  #: kept, not yet read
+    DONE = "done"  #: read; its body is deleted
+    QUARANTINED = "quarantined"  #: it cannot be read; kept for an operator to look at
+
+
 class Action(StrEnum):
     """What happened to the mail for one recipient; RFC 3464 2.3.3 and one word of ours."""
 

@@ -14,12 +14,18 @@ MOMENTS = (3.0, 8.0, 20.0, 45.0, 90.0, 150.0, 220.0)
 #: Notices live for hours: after the moments above, these (seconds after acceptance), then hourly.
 NOTICE_MOMENTS = (600.0, 1200.0, 2400.0)
 HOUR = 3600.0
-#: The last try of a code begins so long before its deadline (seconds).
+#: The last try begins so long before the deadline (seconds): one on the deadline itself would hand nothing over.
 LAST_TRY = 35.0
 #: No retry of a code begins with less life than this (seconds).
 RETRY_MIN_LIFE = 30.0
+#: No retry of a mail that may have arrived begins with this life or less: the copy would hardly be worth it (seconds).
+REPEAT_MIN_LIFE = 60.0
+#: Such a retry is due so long before its last moment (seconds): the end before it has to be recorded.
+REPEAT_MARGIN = 2.0
 #: Two tries are at least so far apart (seconds).
 MIN_GAP = 2.0
+#: A server that names ever shorter waits is followed so long (seconds): a notice would be tried for days.
+SHORT_HINTS = 300.0
 #: A wait that the server named is made longer by this: its clock need not be ours (seconds).
 HINT_MARGIN = 1.0
 #: While the first route gets nowhere the second one is tried in turn with it, from so long after acceptance (seconds).
@@ -33,16 +39,29 @@ def next_attempt_at(message: Message, attempt: Attempt, now: float, jitter: floa
 
     A wait that the server asked for in its reply is obeyed when it fits. ``jitter`` is a random number from 0 to 1.
     """
-    last = message.expires_at - (LAST_TRY if message.is_code else 0.0)
+    last = repeat_by(message) if message.ambiguous else message.expires_at - LAST_TRY
     if now >= last:
         # A try that began before the last moment may have used it up: one more, if it still makes sense.
         return soon_at(message, now) if attempt.at < last else None
-    hint = retry_hint(attempt.reply or "")
-    if hint is not None and now + hint + HINT_MARGIN <= last:
-        return now + max(hint + HINT_MARGIN, MIN_GAP)
     wait = _next_moment(message, now) - now
-    at = max(min(now + wait * (1.0 + JITTER_SHARE * jitter), last), now + MIN_GAP)
+    planned = max(min(now + wait * (1.0 + JITTER_SHARE * jitter), last), now + MIN_GAP)
+    at = _hinted(message, attempt, now, planned=planned, last=last)
     return at if _life_left(message, at) else None
+
+
+def repeat_by(message: Message) -> float:
+    """Return the last instant for which a repeat of a mail that may have arrived is planned."""
+    return message.expires_at - REPEAT_MIN_LIFE - REPEAT_MARGIN
+
+
+def repeat_fits(message: Message, now: float) -> bool:
+    """Whether a mail that may have arrived may be repeated now."""
+    return message.expires_at - now > REPEAT_MIN_LIFE
+
+
+def too_late(message: Message, now: float) -> bool:
+    """Whether a try that is due is not to begin any more; the first one needs no more than the guard."""
+    return now > message.hand_over_by or (message.ambiguous > 0 and not repeat_fits(message, now))
 
 
 def soon_at(message: Message, now: float) -> float | None:
@@ -84,7 +103,17 @@ def fallback_may_help(message: Message, tries: Sequence[Attempt], now: float) ->
     return refused_us and untried and _life_left(message, now)
 
 
+def _hinted(message: Message, attempt: Attempt, now: float, *, planned: float, last: float) -> float:
+    hint = retry_hint(attempt.reply or "")
+    asked = None if hint is None else now + max(hint + HINT_MARGIN, MIN_GAP)
+    if asked is None or asked > last:
+        return planned
+    return max(asked, planned) if now - message.accepted_at > SHORT_HINTS else asked
+
+
 def _life_left(message: Message, at: float) -> bool:
+    if message.ambiguous:
+        return repeat_fits(message, at)
     return message.expires_at - at >= (RETRY_MIN_LIFE if message.is_code else 0.0)
 
 

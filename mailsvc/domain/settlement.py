@@ -3,6 +3,10 @@
 Pure. It is applied inside the transaction that records the attempt, to the row as it stands there: a message that was
 superseded or cancelled while its dot was in flight is decided by what came back, one that was still before the dot
 has its state already and only gains the attempt.
+
+A mail that may have left stays so: after an ambiguous attempt a message ends as sent or as unknown, whatever comes back
+later. Not even a 5yz on the recipient speaks of the first copy: the server had taken recipient and mail before the line
+was lost, and what it refuses now may be that copy's own doing (the mailbox is full, the mail a duplicate).
 """
 
 from collections.abc import Sequence
@@ -13,9 +17,7 @@ from mailsvc.domain.event import EventType
 from mailsvc.domain.message import Message, MessageState, Outcome
 from mailsvc.domain.outcome import Attempt, Category, Permanence
 
-#: A mail whose connection was lost after the dot is repeated while more than this remains (seconds).
-REPEAT_MIN_LIFE = 60.0
-#: It is repeated once: at most two copies of a code ever leave.
+#: A mail whose connection was lost after the dot is repeated once: at most two copies of a code ever leave.
 AMBIGUOUS_MAX = 2
 
 
@@ -40,50 +42,75 @@ def settle(  # noqa: PLR0911  one line per way an attempt can end
         return Settlement()
     match attempt.permanence:
         case Permanence.DELIVERED:
-            return _end(MessageState.SENT, attempt, now, Category.DELIVERED)
+            return _sent(attempt, now)
         case Permanence.AMBIGUOUS:
-            return _after_ambiguous(message, attempt, now)
+            return _after_ambiguous(message, tries, now)
         case _ if message.revoked:
-            return _end(MessageState(message.revoked), attempt, now, None)
+            return _undelivered(message, tries, MessageState(message.revoked), now, reply=attempt.reply)
         case Permanence.PERMANENT if has_fallback and retry.fallback_may_help(message, tries, now):
             return _again(message, tries, now, retry.soon_at(message, now))
         case Permanence.PERMANENT:
-            return _end(MessageState.FAILED, attempt, now, attempt.category)
+            return _undelivered(
+                message, tries, MessageState.FAILED, now, category=attempt.category, reply=attempt.reply
+            )
         case Permanence.STOPPED:
             return _again(message, tries, now, retry.soon_at(message, now))
         case Permanence.TRANSIENT:
             return _again(message, tries, now, retry.next_attempt_at(message, attempt, now, jitter))
 
 
-def expire(tries: Sequence[Attempt], *, now: float) -> Settlement:
+def expire(message: Message, tries: Sequence[Attempt], *, now: float) -> Settlement:
     """End a queued message whose deadline leaves no further try; the last attempt that was not stopped says why."""
     told = (attempt.category for attempt in reversed(tries) if attempt.permanence is not Permanence.STOPPED)
-    cause = next(told, None)
-    outcome = Outcome(state=MessageState.EXPIRED, at=now, category=Category.EXPIRED, cause=cause)
-    return Settlement(outcome, None, (EventType.MESSAGE_EXPIRED,))
+    return _undelivered(message, tries, MessageState.EXPIRED, now, category=Category.EXPIRED, cause=next(told, None))
 
 
-def _after_ambiguous(message: Message, attempt: Attempt, now: float) -> Settlement:
+def give_up(message: Message, tries: Sequence[Attempt], why: str, *, now: float) -> Settlement:
+    """End a queued message whose mail cannot be made any more."""
+    return _undelivered(message, tries, MessageState.FAILED, now, category=Category.UNKNOWN, reply=why)
+
+
+def _sent(attempt: Attempt, now: float) -> Settlement:
+    outcome = Outcome(
+        state=MessageState.SENT, at=now, category=Category.DELIVERED, reply=attempt.reply, relayed=attempt.relayed
+    )
+    return Settlement(outcome, None, (EventType.MESSAGE_SENT,))
+
+
+def _after_ambiguous(message: Message, tries: Sequence[Attempt], now: float) -> Settlement:
     repeats = message.ambiguous + 1 < AMBIGUOUS_MAX
-    if repeats and not message.revoked and message.expires_at - now > REPEAT_MIN_LIFE:
+    if repeats and not message.revoked and retry.repeat_fits(message, now):
         return Settlement(None, now, (EventType.MESSAGE_DEFERRED,))
-    return _end(MessageState.UNKNOWN, attempt, now, None)
+    return _unknown(tries, now)
 
 
 def _again(message: Message, tries: Sequence[Attempt], now: float, at: float | None) -> Settlement:
     if at is None:
-        gone = expire(tries, now=now)
+        gone = expire(message, tries, now=now)
         at_risk = () if message.at_risk else (EventType.MESSAGE_AT_RISK,)
         return Settlement(gone.outcome, None, (*at_risk, *gone.events))
     return Settlement(None, at, (EventType.MESSAGE_DEFERRED,))
 
 
-def _end(state: MessageState, attempt: Attempt, now: float, category: Category | None) -> Settlement:
-    outcome = Outcome(
-        state=state,
-        at=now,
-        category=category,
-        reply=attempt.reply,
-        relayed=attempt.relayed,
-    )
+def _undelivered(
+    message: Message,
+    tries: Sequence[Attempt],
+    state: MessageState,
+    now: float,
+    *,
+    category: Category | None = None,
+    cause: Category | None = None,
+    reply: str | None = None,
+) -> Settlement:
+    """End a message none of whose attempts delivered it: as ``state``, unless one may have left a copy."""
+    if message.ambiguous:
+        return _unknown(tries, now)
+    outcome = Outcome(state=state, at=now, category=category, cause=cause, reply=reply)
     return Settlement(outcome, None, (EventType(f"message.{state}"),))
+
+
+def _unknown(tries: Sequence[Attempt], now: float) -> Settlement:
+    """End a message of which a copy may have arrived; the attempt that may have left it says how."""
+    lost = next((attempt for attempt in reversed(tries) if attempt.ambiguous), None)
+    outcome = Outcome(state=MessageState.UNKNOWN, at=now, reply=lost.reply if lost else None)
+    return Settlement(outcome, None, (EventType.MESSAGE_UNKNOWN,))

@@ -15,12 +15,16 @@ from mailsvc.clock import Clock
 from mailsvc.delivery.deliver import Delivery
 from mailsvc.delivery.sweeper import Sweeper
 from mailsvc.delivery.worker import Worker
+from mailsvc.domain.guidance import Guide
+from mailsvc.feedback import rules
 from mailsvc.queue import LocalQueue
 from mailsvc.service.failure import StartError, store_fault
+from mailsvc.service.feedback_room import FeedbackRoom, start_feedback
 from mailsvc.service.files import raise_file_limit
 from mailsvc.service.http import listen, metrics_served, serve, url_of
 from mailsvc.service.mail_room import mail_room
 from mailsvc.service.routes import make_route, read_profiles
+from mailsvc.service.webhook_room import start_webhooks
 from mailsvc.settings import (
     LogLevel,
     Mode,
@@ -36,6 +40,7 @@ from mailsvc.store import Cipher, GateLocked, Store, StoreUnavailable, keys
 from mailsvc.telemetry import logs
 from mailsvc.telemetry.metrics import Metrics
 from mailsvc.telemetry.reach import Reach
+from mailsvc.webhooks.hub import Webhooks
 
 #: Threads that sign; RSA lets the interpreter go on meanwhile.
 SIGNERS = 2
@@ -65,12 +70,14 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
     async with AsyncExitStack() as stack:  # what is started last is stopped first
         listener = stack.enter_context(listen("MAILSVC_HTTP", settings.http))
         own = stack.enter_context(listen("MAILSVC_METRICS", settings.metrics)) if settings.metrics else None
+        mail = stack.enter_context(listen("MAILSVC_RECEIVER", settings.receiver)) if settings.receiver else None
         store = await open_store(settings)
         stack.push_async_callback(store.close)
         await _ensure_keys(settings, store, clock.now())
         watch, metrics = Watch(), Metrics()
         for subscriber in (watch.notify, metrics.observe, logs.log_events):
             store.subscribe(subscriber)
+        webhooks = await start_webhooks(stack, settings, store=store, clock=clock, observer=metrics)
         make = partial(make_route, settings=settings, profiles=profiles, store=store, clock=clock)
         route = make(settings.route)
         stack.push_async_callback(route.close)
@@ -83,6 +90,7 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
             clock=clock,
             finish=finish,
             signers=stack.enter_context(ThreadPoolExecutor(SIGNERS, thread_name_prefix="signer")),
+            classifier=rules.load(),
             route=route,
             fallback=fallback,
             bounce_domain=settings.bounce_domain,
@@ -90,15 +98,19 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
         worker = await _start_delivery(stack, settings, store=store, clock=clock, delivery=delivery, metrics=metrics)
         reach = Reach(one_way=settings.route.kind is not RouteKind.MX)
         store.subscribe(reach.observe)  # from here on: what the last process left open says nothing of the way out
+        feedback = await start_feedback(stack, settings, mail, store=store, clock=clock, metrics=metrics)
         services = Services(
             store=store,
             clock=clock,
             watch=watch,
             templates=composer.catalogue,
             limits=settings.rate_per_address,
+            inbox=feedback.inbox,
             hand_over=worker.take,
             predicted_wait=route.predicted_wait,
             failing=lambda: _failing(store, reach, clock),
+            webhooks=webhooks,
+            late=lambda: _late(feedback, webhooks),
             metrics=metrics.exposition,
         )
         if own:
@@ -126,7 +138,9 @@ async def _start_delivery(
         queue=queue,
         keep_messages=settings.keep_messages,
         keep_events=settings.keep_events,
+        keep_reports=settings.keep_reports,
         observe=metrics.observe_queue,
+        observe_addresses=metrics.observe_addresses,
     )
     await sweeper.close_abandoned()
     await sweeper.ring_all()
@@ -141,6 +155,11 @@ def _failing(store: Store, reach: Reach, clock: Clock) -> dict[str, str]:
     """Return what cannot work now, and why."""
     found = {"store": store.failing, "delivery": reach.problem(clock.now())}
     return {part: why for part, why in found.items() if why}
+
+
+def _late(feedback: FeedbackRoom, webhooks: Webhooks) -> dict[str, str]:
+    """Return what lags behind though codes go out, and by how much."""
+    return feedback.late() | ({"webhooks": webhooks.problem} if webhooks.problem else {})
 
 
 def _log_start(settings: Settings) -> None:
@@ -165,7 +184,7 @@ def _prepare(settings: Settings) -> None:
 async def open_store(settings: Settings) -> Store:
     """Open the configured store."""
     try:
-        return await Store.open(settings.database_url, Cipher(settings.secret_keys))
+        return await Store.open(settings.database_url, Cipher(settings.secret_keys), Guide(settings.sender_domain))
     except GateLocked as error:
         raise StartError(str(error)) from None
     except StoreUnavailable as error:

@@ -28,6 +28,18 @@ class Webhook:
     secrets: tuple[Secret, ...]  #: ``whsec_…``; every one signs, so that the receiver can rotate
     types: frozenset[EventType]  #: the event types it gets
 
+    @property
+    def identity(self) -> str:
+        """Return what the endpoint is known by: its URL without user part, so that a password can change."""
+        scheme, slashes, rest = self.url.partition("://")
+        netloc, slash, path = rest.partition("/")
+        return f"{scheme}{slashes}{netloc.rpartition('@')[2]}{slash}{path}"
+
+    @property
+    def shown(self) -> str:
+        """Return its URL without user part and query."""
+        return without_user(self.url)
+
 
 def parse_webhooks(text: str) -> tuple[Webhook, ...]:
     """Read the JSON list; raise `WrongValueError` naming the entry that is wrong."""
@@ -38,7 +50,7 @@ def parse_webhooks(text: str) -> tuple[Webhook, ...]:
     if not isinstance(entries, list):
         raise WrongValueError("is not a list")
     hooks = tuple(_webhook(entry, f"in entry {number} has ") for number, entry in enumerate(entries, 1))
-    if len({hook.url for hook in hooks}) < len(hooks):
+    if len({hook.identity for hook in hooks}) < len(hooks):
         raise WrongValueError("has the same url twice")
     return hooks
 
@@ -75,7 +87,7 @@ def _is_secret(text: Any) -> bool:
 
 
 def _show(hooks: tuple[Webhook, ...]) -> str:
-    return ", ".join(without_user(hook.url) for hook in hooks)
+    return ", ".join(hook.shown for hook in hooks)
 
 
 WEBHOOKS = Kind(

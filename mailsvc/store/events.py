@@ -33,6 +33,17 @@ class Page:
 
 def page(connection: Connection, after: int, types: Sequence[EventType], limit: int) -> Page:
     """Return up to ``limit`` events behind a cursor; raise `CursorExpired` when some of them are gone."""
+    newest = check(connection, after)
+    query = select(events).where(events.c.seq > after, events.c.seq <= newest)
+    if types:
+        query = query.where(events.c.type.in_([type_.value for type_ in types]))
+    found = [from_row(row) for row in connection.execute(query.order_by(events.c.seq).limit(limit))]
+    cursor = found[-1].seq if len(found) == limit else max(after, newest)
+    return Page(found, cursor, log_name(connection))
+
+
+def check(connection: Connection, after: int) -> int:
+    """Return the last number that the log has given; raise `CursorExpired` when events behind a cursor are gone."""
     # Each alone is one look into the index; both at once read the whole log.
     ends = [select(end(events.c.seq)).scalar_subquery() for end in (func.min, func.max)]
     oldest, newest = connection.execute(select(*ends)).one()
@@ -40,12 +51,12 @@ def page(connection: Connection, after: int, types: Sequence[EventType], limit: 
     oldest_cursor = given if oldest is None else oldest - 1
     if after < oldest_cursor:
         raise CursorExpired(oldest_cursor)
-    query = select(events).where(events.c.seq > after, events.c.seq <= (newest or 0))
-    if types:
-        query = query.where(events.c.type.in_([type_.value for type_ in types]))
-    found = [_event(row) for row in connection.execute(query.order_by(events.c.seq).limit(limit))]
-    cursor = found[-1].seq if len(found) == limit else max(after, newest or 0)
-    return Page(found, cursor, log_name(connection))
+    return given
+
+
+def last(connection: Connection) -> int:
+    """Return the last number that the log has given."""
+    return _last_given(connection, connection.execute(select(func.max(events.c.seq))).scalar())
 
 
 def ensure_log(tx: Transaction) -> None:
@@ -59,14 +70,8 @@ def log_name(connection: Connection) -> str:
     return str(connection.execute(select(facts.c.value).where(facts.c.name == _LOG)).scalar_one())
 
 
-def _last_given(connection: Connection, newest: int | None) -> int:
-    if newest is not None or connection.dialect.name != "sqlite":
-        return newest or 0
-    query = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
-    return int(connection.exec_driver_sql(query).scalar() or 0)
-
-
-def _event(row: Row[Any]) -> Event:
+def from_row(row: Row[Any]) -> Event:
+    """Return the event of a row."""
     return Event(
         seq=row.seq,
         id=row.id,
@@ -78,3 +83,10 @@ def _event(row: Row[Any]) -> Event:
         address=row.address,
         data=row.data,
     )
+
+
+def _last_given(connection: Connection, newest: int | None) -> int:
+    if newest is not None or connection.dialect.name != "sqlite":
+        return newest or 0
+    query = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
+    return int(connection.exec_driver_sql(query).scalar() or 0)

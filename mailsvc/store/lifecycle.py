@@ -5,17 +5,19 @@ is emitted together with it.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import EllipsisType
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from mailsvc.domain import retry, settlement
 from mailsvc.domain.event import EventType
 from mailsvc.domain.message import Message, MessageState, Outcome, Revocation
-from mailsvc.domain.outcome import Attempt, Category
+from mailsvc.domain.outcome import Attempt
 from mailsvc.domain.settlement import Settlement
-from mailsvc.store import messages
+from mailsvc.store import address_states, messages
 from mailsvc.store.cipher import CipherError
 from mailsvc.store.schema import messages as table
 from mailsvc.store.transaction import Transaction
@@ -34,7 +36,7 @@ def enter(tx: Transaction, message: Message) -> None:
 def claim(tx: Transaction, message_id: str, now: float) -> Message | None:
     """Take a due message for an attempt, with its code; None when it is not (or no longer) to be tried.
 
-    A message that nobody tried in time ends here as expired.
+    A message that nobody tried in time ends here.
     """
     if tx.gate.open(message_id):  # the end of the attempt before is stored, but its runner is not yet through the gate
         return None
@@ -42,16 +44,15 @@ def claim(tx: Transaction, message_id: str, now: float) -> Message | None:
     if row is None or row.state != MessageState.QUEUED or row.next_attempt_at is None or row.next_attempt_at > now:
         return None
     message = messages.from_row(row)
+    tries = messages.attempts_of(tx.connection, message_id)
     try:
         message = replace(message, code=tx.cipher.open(row.code, row.id) if row.code else None)
     except CipherError as error:
-        outcome = Outcome(state=MessageState.FAILED, at=now, category=Category.UNKNOWN, reply=str(error))
-        _apply(tx, message, Settlement(outcome, None, (EventType.MESSAGE_FAILED,)), now, None)
+        _apply(tx, message, settlement.give_up(message, tries, str(error), now=now), now, tries)
         return None
-    if now > message.hand_over_by:
-        expire(tx, message, now)
+    if retry.too_late(message, now):
+        _apply(tx, message, settlement.expire(message, tries, now=now), now, tries)
         return None
-    tries = messages.attempts_of(tx.connection, message_id)
     claimed = replace(
         message,
         fence=message.fence + 1,
@@ -77,18 +78,15 @@ def conclude(
     # Jitter spreads retries; nothing secret hangs on it.
     jitter = random.random()  # noqa: S311
     settled = settlement.settle(message, tries, now=now, jitter=jitter, has_fallback=has_fallback)
-    return _apply(tx, counted, settled, now, tries)
-
-
-def expire(tx: Transaction, message: Message, now: float) -> Message:
-    """End a queued message that no try can reach any more."""
-    tries = messages.attempts_of(tx.connection, message.id)
-    return _apply(tx, message, settlement.expire(tries, now=now), now, tries)
+    address = address_states.heard(tx, message, made, now)
+    return _apply(tx, counted, settled, now, tries, address=address)
 
 
 def revoke(tx: Transaction, message: Message, why: Revocation, now: float) -> Message:
     """End a queued message, or mark it when its mail is being handed over; return it as it stands then.
 
+    The end tells that nothing is handed over from now on, and leaves open whether an ambiguous attempt before has left
+    a copy: that stands in the attempts. `raced` is only what is in flight now (CONTRACT 3.1).
     One that is marked already stays as it is: the first reason counts.
     """
     if message.revoked:
@@ -119,6 +117,7 @@ def use(tx: Transaction, message_id: str, at: float, now: float) -> Message:
         return message
     used = replace(message, used_at=at)
     messages.change(tx, used, used_at=at)
+    address_states.used(tx, used, now)
     messages.emit(tx, used, [EventType.MESSAGE_USED], now)
     return used
 
@@ -163,7 +162,13 @@ def _stored(tx: Transaction, message_id: str) -> Message:
 
 
 def _apply(
-    tx: Transaction, message: Message, settled: Settlement, now: float, made: Sequence[Attempt] | None
+    tx: Transaction,
+    message: Message,
+    settled: Settlement,
+    now: float,
+    made: Sequence[Attempt] | None,
+    *,
+    address: Mapping[str, Any] | EllipsisType | None = ...,
 ) -> Message:
     if settled.outcome:
         messages.end(tx, message, settled.outcome)
@@ -172,5 +177,5 @@ def _apply(
         if settled.next_attempt_at is not None:
             message = replace(message, next_attempt_at=settled.next_attempt_at)
         messages.count(tx, message)
-    messages.emit(tx, message, settled.events, now, made)
+    messages.emit(tx, message, settled.events, now, made, address=address)
     return message

@@ -1,17 +1,24 @@
 """Messages and their attempts: rows to values and back, reading, and the few changes every caller shares."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from enum import StrEnum
+from types import EllipsisType
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from mailsvc.domain.address import parse
 from mailsvc.domain.event import EventType
+from mailsvc.domain.feedback import Feedback
+from mailsvc.domain.guidance import Guide
 from mailsvc.domain.message import Message, MessageState, Outcome, Revocation
 from mailsvc.domain.outcome import Attempt, Category, Permanence, Scope
 from mailsvc.domain.reply import Stage
+from mailsvc.domain.report import Action, ReportSource
 from mailsvc.domain.secret import Secret
 from mailsvc.domain.view import message_view
+from mailsvc.store.addresses import by_tag, note_of
 from mailsvc.store.schema import attempts, messages
 from mailsvc.store.sql import Prepared, binds
 from mailsvc.store.transaction import Transaction
@@ -72,18 +79,21 @@ def attempts_of(connection: Connection, message_id: str) -> list[Attempt]:
     return [_attempt(row) for row in _ATTEMPTS.all(connection, message=message_id)]
 
 
-def view(connection: Connection, message: Message) -> dict[str, Any]:
-    """Return the message as the outside reads it."""
-    return message_view(message, attempts_of(connection, message.id))
+def view(connection: Connection, message: Message, guide: Guide, now: float) -> dict[str, Any]:
+    """Return the message as the outside reads it, with what is wrong with its address now."""
+    address = note_of(connection, by_tag(connection, message.tag), guide, now)
+    return message_view(message, attempts_of(connection, message.id), address)
 
 
-def page(connection: Connection, filters: Mapping[str, str], *, before: str | None, limit: int) -> list[dict[str, Any]]:
+def page(
+    connection: Connection, filters: Mapping[str, str], guide: Guide, now: float, *, before: str | None, limit: int
+) -> list[dict[str, Any]]:
     """Return the views of up to ``limit`` messages whose columns equal ``filters``, newest first."""
     query = select(messages).where(*(messages.c[name] == value for name, value in filters.items()))
     if before is not None:
         query = query.where(messages.c.id < before)
     rows = connection.execute(query.order_by(messages.c.id.desc()).limit(limit)).all()
-    return [view(connection, from_row(row)) for row in rows]
+    return [view(connection, from_row(row), guide, now) for row in rows]
 
 
 def change(tx: Transaction, message: Message, **columns: Any) -> None:
@@ -130,15 +140,19 @@ def emit(
     types: Sequence[EventType],
     at: float,
     made: Sequence[Attempt] | None = None,
+    *,
+    address: Mapping[str, Any] | EllipsisType | None = ...,
 ) -> None:
     """Append events about a message; their data is its state after the change.
 
-    ``made`` are its attempts where the caller knows them all.
+    ``made`` are its attempts, ``address`` is what is wrong with its recipient, where the caller knows them.
     """
     if not types:
         return
     known = attempts_of(tx.connection, message.id) if made is None else made
-    data = message_view(message, known)
+    if address is ...:
+        address = note_of(tx.connection, by_tag(tx.connection, message.tag), tx.guide, at)
+    data = message_view(message, known, address)
     for type_ in types:
         tx.emit(
             type_,
@@ -159,7 +173,27 @@ def from_row(row: Any, code: Secret | None = None) -> Message:
         state=MessageState(row.state),
         revoked=Revocation(row.revoked) if row.revoked else None,
         outcome=_outcome(row),
+        feedback=tuple(map(_feedback, row.feedback or ())),
     )
+
+
+def add_feedback(tx: Transaction, message: Message, told: Sequence[Feedback]) -> Message:
+    """Note what came back about a message; return it as it stands then."""
+    message = replace(message, feedback=(*message.feedback, *told))
+    change(tx, message, feedback=[asdict(one) for one in message.feedback])
+    return message
+
+
+def _feedback(stored: Mapping[str, Any]) -> Feedback:
+    kinds: dict[str, type[StrEnum]] = {
+        "action": Action,
+        "category": Category,
+        "cause": Category,
+        "source": ReportSource,
+    }
+    values = dict(stored)
+    values.update({name: kind(stored[name]) for name, kind in kinds.items() if stored[name]})
+    return Feedback(**values)
 
 
 def _outcome(row: Any) -> Outcome | None:
@@ -193,4 +227,5 @@ def _attempt(row: Any) -> Attempt:
         seconds=tuple(row.seconds.items()),
         relayed=row.relayed,
         fallback=row.fallback,
+        destination=row.destination,
     )

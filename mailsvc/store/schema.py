@@ -24,6 +24,14 @@ metadata = MetaData()
 # SQLite gives out row numbers for INTEGER keys only; PostgreSQL needs 64 bits for them.
 _SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
 _QUEUED = text("state = 'queued'")
+_FLAGGED = text("changed IS NOT NULL")
+_LAPSING = text("until IS NOT NULL")
+_PENDING = text("state = 'pending'")
+_QUARANTINED = text("state = 'quarantined'")
+_FROZEN = text("frozen_at IS NOT NULL")
+_DUE = text("next_at IS NOT NULL")
+_WAITING = text("parked IS NULL")
+_PARKED = text("parked IS NOT NULL")
 
 messages = Table(
     "messages",
@@ -57,6 +65,7 @@ messages = Table(
     Column("reply", String),
     Column("relayed", Boolean),
     Column("used_at", Double),
+    Column("feedback", JSON(none_as_null=True)),  # a list; null: nothing came back
     Index("messages_by_challenge", "challenge", "id"),
     Index("messages_by_customer", "customer", "id"),
     Index("messages_by_reference", "reference", "id"),
@@ -84,6 +93,27 @@ attempts = Table(
     Column("seconds", JSON, nullable=False),
     Column("relayed", Boolean, nullable=False),
     Column("fallback", Boolean, nullable=False),
+    Column("destination", String),
+)
+
+#: Mails that came in, above all bounces; their bodies are encrypted, and deleted once they are read.
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("received_at", Double, nullable=False),
+    Column("source", String, nullable=False),
+    Column("recipient", String),  # the envelope recipient it came to
+    Column("digest", String, nullable=False),  # keyed, of recipient and body: a repeat is known by it
+    Column("raw", LargeBinary),
+    Column("state", String, nullable=False),
+    Column("tries", Integer, nullable=False),  # readings that failed
+    Column("problem", String),  # why it cannot be read, or why it changed nothing
+    Column("kind", String),
+    Column("message", String),  # the one that it is about
+    Index("reports_by_digest", "digest", "received_at"),
+    Index("reports_pending", "id", sqlite_where=_PENDING, postgresql_where=_PENDING),
+    Index("reports_quarantined", "id", sqlite_where=_QUARANTINED, postgresql_where=_QUARANTINED),
 )
 
 #: One row per login attempt of a caller: locked while a newer code takes the place of older ones.
@@ -103,6 +133,44 @@ addresses = Table(
     Column("identity", String, primary_key=True),
     Column("tag", String, nullable=False, unique=True),
     Column("first_mailed_at", Double, nullable=False),
+    Column("state", String, nullable=False),
+    Column("since", Double),
+    Column("until", Double),
+    Column("category", String),
+    Column("passed_at", Double),
+    Column("proof_at", Double),  # the last submit that was let through although the address is undeliverable
+    Column("changed", String),  # ``adr_…``, sorting by time: its last change; null: nothing is wrong with it
+    Index("addresses_flagged", "changed", "state", sqlite_where=_FLAGGED, postgresql_where=_FLAGGED),
+    Index("addresses_lapsing", "until", sqlite_where=_LAPSING, postgresql_where=_LAPSING),
+)
+
+#: What flags an address. A message says the same thing of it once.
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("address", String, primary_key=True),
+    Column("source", String, primary_key=True),
+    Column("category", String, primary_key=True),
+    Column("message", String, primary_key=True),  # empty: of none
+    Column("at", Double, nullable=False),
+    Column("strength", String, nullable=False),
+    Column("stage", String),
+    Column("reply", String),
+    Column("destination", String, nullable=False),
+    Index("evidence_by_destination", "destination", "at"),
+)
+
+#: How many attempts a receiving site has had, older ones counting less, and how many of them it answered "unknown".
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("destination", String, primary_key=True),
+    Column("at", Double, nullable=False),  # of these counts
+    Column("attempts", Double, nullable=False),
+    Column("unknown", Double, nullable=False),
+    Column("frozen_at", Double),  # since when nothing it says flags an address; null: it is believed
+    Index("destinations_by_age", "at"),
+    Index("destinations_frozen", "frozen_at", sqlite_where=_FROZEN, postgresql_where=_FROZEN),
 )
 
 domains = Table(
@@ -126,6 +194,37 @@ events = Table(
     Column("data", JSON, nullable=False),
     Index("events_by_age", "at"),
     sqlite_autoincrement=True,  # a number is never given twice, even after old events are deleted
+)
+
+#: How far each webhook endpoint has come in the log: what is up to the cursor is delivered, not wanted, or has a row
+#: in ``webhook_deliveries``.
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("endpoint", String, primary_key=True),  # a digest of its URL, which may hold a secret
+    Column("url", String, nullable=False),  # without user part and query
+    Column("cursor", _SEQUENCE, nullable=False),
+    Column("since", Double, nullable=False),  # of this cursor; no event is given up for what was before
+    Column("configured", Boolean, nullable=False),
+)
+
+#: Events that an endpoint has not taken: they are tried again, wait behind an earlier one of their lane, or are parked.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("endpoint", String, primary_key=True),
+    Column("seq", _SEQUENCE, primary_key=True, autoincrement=False),
+    Column("lane", String, nullable=False),
+    Column("at", Double, nullable=False),  # from here on its time runs out
+    Column("tries", Integer, nullable=False),
+    Column("next_at", Double),  # null: behind another one, or parked
+    Column("problem", String),  # why the last try failed
+    Column("parked", String),  # ``whp_…``, sorting by time; null: it is still to be delivered
+    Index("webhook_due", "endpoint", "next_at", sqlite_where=_DUE, postgresql_where=_DUE),
+    Index("webhook_lanes", "endpoint", "lane", "seq", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    Index("webhook_waiting", "endpoint", "seq", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    Index("webhook_parked", "endpoint", "parked", sqlite_where=_PARKED, postgresql_where=_PARKED),
+    Index("webhook_by_event", "seq"),
 )
 
 api_keys = Table(

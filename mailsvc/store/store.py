@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 from mailsvc.domain.event import Event
+from mailsvc.domain.guidance import Guide
 from mailsvc.store.cipher import Cipher
 from mailsvc.store.events import ensure_log
 from mailsvc.store.gate import DotGate
@@ -39,24 +40,25 @@ _PRAGMAS = (
 class Store:
     """One open database. Make it inside a running event loop with `open`; end it with `close`."""
 
-    def __init__(self, engine: Engine, cipher: Cipher, gate: DotGate) -> None:
+    def __init__(self, engine: Engine, cipher: Cipher, gate: DotGate, guide: Guide) -> None:
         self.cipher = cipher
         self.gate = gate
+        self.guide = guide
         self._engine = engine
         self._listeners: list[Callable[[Sequence[Event]], None]] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
-        self._writer = Writer(engine, cipher, gate, self._publish)
+        self._writer = Writer(engine, cipher, gate, guide, self._publish)
 
     @classmethod
-    async def open(cls, url: str, cipher: Cipher) -> "Store":
-        """Open and migrate the database at an SQLAlchemy URL.
+    async def open(cls, url: str, cipher: Cipher, guide: Guide) -> "Store":
+        """Open and migrate the database at an SQLAlchemy URL; ``guide`` has the words for customers.
 
         Raises `GateLocked` when another process has it open, `StoreUnavailable` when it cannot be used.
         """
         with _trouble_is_unavailable():
             gate = DotGate(_gate_path(url))
             await asyncio.to_thread(upgrade, url)
-        store = cls(make_engine(url), cipher, gate)
+        store = cls(make_engine(url), cipher, gate, guide)
         await store.write(ensure_log)
         return store
 

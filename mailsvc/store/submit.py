@@ -17,7 +17,7 @@ from mailsvc.domain.rate import Limits, retry_after
 from mailsvc.domain.submission import Submission
 from mailsvc.domain.view import accepted_view
 from mailsvc.store import idempotency, messages
-from mailsvc.store.addresses import tag_for
+from mailsvc.store.address_states import admit
 from mailsvc.store.idempotency import Claim
 from mailsvc.store.lifecycle import enter, revoke
 from mailsvc.store.schema import challenges
@@ -60,20 +60,21 @@ class Submitted:
 def submit(tx: Transaction, request: Submission, limits: Limits, claim: Claim | None) -> Submitted:
     """Accept a message.
 
-    Raises `RateLimited`, or `IdempotencyConflict` where the key has answered another body.
+    Raises `AddressUndeliverable`, `RateLimited`, or `IdempotencyConflict` where the key has answered another body.
     """
     now = request.accepted_at
     if claim and (answer := idempotency.find(tx.connection, tx.cipher, claim, now)):
         return Submitted(answer, None)
+    tag, address = admit(tx, request.address, now, force=request.force)
     _check_rate(tx, request, limits)
     message_id = new_id("msg", now)
     older = _lock_challenge(tx, request, message_id)
-    message = _message(tx, request, message_id, frozenset(row.reference for row in older))
+    message = _message(request, message_id, tag, frozenset(row.reference for row in older))
     superseded, raced = _supersede(tx, older, now) if message.is_code else ([], [])
     messages.add(tx, message)
     enter(tx, message)
-    messages.emit(tx, message, [EventType.MESSAGE_ACCEPTED], now, made=())
-    answer = accepted_view(message, superseded, raced)
+    messages.emit(tx, message, [EventType.MESSAGE_ACCEPTED], now, made=(), address=address)
+    answer = accepted_view(message, superseded, raced, address)
     if claim:
         idempotency.keep(tx, claim, answer, now)
     return Submitted(answer, message)
@@ -110,7 +111,7 @@ def _lock_challenge(tx: Transaction, request: Submission, message_id: str) -> Se
     return _EARLIER.all(tx.connection, challenge=request.challenge, api_key=request.api_key)
 
 
-def _message(tx: Transaction, request: Submission, message_id: str, taken: frozenset[str]) -> Message:
+def _message(request: Submission, message_id: str, tag: str, taken: frozenset[str]) -> Message:
     return Message(
         id=message_id,
         api_key=request.api_key,
@@ -120,7 +121,7 @@ def _message(tx: Transaction, request: Submission, message_id: str, taken: froze
         locale=request.locale,
         code=request.code,
         reference=new_reference(taken),
-        tag=tag_for(tx, request.address, request.accepted_at),
+        tag=tag,
         challenge=request.challenge,
         customer=request.customer,
         accepted_at=request.accepted_at,

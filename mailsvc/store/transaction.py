@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from mailsvc.domain.event import Event, EventType
+from mailsvc.domain.guidance import Guide
 from mailsvc.domain.identifier import new_id
+from mailsvc.domain.mass_change import Shares
 from mailsvc.store.cipher import Cipher
 from mailsvc.store.gate import DotGate
 from mailsvc.store.schema import events
@@ -26,10 +28,12 @@ class StoreUnavailable(Exception):
 class Transaction:
     """One synced transaction, shared by all the work that waited for it."""
 
-    def __init__(self, connection: Connection, cipher: Cipher, gate: DotGate) -> None:
+    def __init__(self, connection: Connection, cipher: Cipher, gate: DotGate, shares: Shares, guide: Guide) -> None:
         self.connection = connection
         self.cipher = cipher
         self.gate = gate
+        self.shares = shares
+        self.guide = guide
         self.events: list[Event] = []
         self.begun: list[str] = []  #: ids of the messages whose attempt the work's caller is to run
         self._undo: list[Callable[[], None]] = []

@@ -20,6 +20,8 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from mailsvc.domain.event import Event
+from mailsvc.domain.guidance import Guide
+from mailsvc.domain.mass_change import Shares
 from mailsvc.store.cipher import Cipher
 from mailsvc.store.gate import DotGate
 from mailsvc.store.sql import Prepared
@@ -50,12 +52,14 @@ class Writer:
     """Runs work in transactions, in the order in which it came."""
 
     def __init__(
-        self, engine: Engine, cipher: Cipher, gate: DotGate, publish: Callable[[Sequence[Event]], None]
+        self, engine: Engine, cipher: Cipher, gate: DotGate, guide: Guide, publish: Callable[[Sequence[Event]], None]
     ) -> None:
         self.failing: str | None = None  #: why the last transaction failed, None when it did not
         self._engine = engine
         self._cipher = cipher
         self._gate = gate
+        self._shares = Shares()
+        self._guide = guide
         self._publish = publish
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -124,7 +128,7 @@ class Writer:
         """Do the work of a group; return its events, and whether anything was written."""
         connection = self._connect()
         before = _total_changes(connection)
-        transaction = Transaction(connection, self._cipher, self._gate)
+        transaction = Transaction(connection, self._cipher, self._gate, self._shares, self._guide)
         try:
             _BEGIN.all(connection)
             for job in group:

@@ -26,7 +26,7 @@ class NewAttempts:
 
     def of(self, event: Event) -> Sequence[Mapping[str, Any]]:
         """Return the attempts (as CONTRACT 3.2 shows them) that no earlier event of the message has told."""
-        if not event.message:
+        if not event.message or "attempts" not in event.data:
             return ()
         attempts: Sequence[Mapping[str, Any]] = event.data["attempts"]
         told = self._told.pop(event.message, None)

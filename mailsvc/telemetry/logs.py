@@ -66,14 +66,16 @@ def log_events(events: Sequence[Event]) -> None:
     """Write one line for each event."""
     for event in events:
         data = event.data
-        outcome = data.get("outcome") or {}
+        # What an event of feedback tells came last; what it tells of its message is older.
+        said = data["feedback"][-1] if event.type.startswith("feedback.") else data.get("outcome") or {}
         log.info(
             event.type.value,
             message=event.message,
-            to=data.get("to"),
+            to=data.get("to", data.get("address")),
+            state=data.get("state"),
             template=data.get("template"),
             attempts=len(data.get("attempts", ())),
-            category=outcome.get("category"),
+            category=said.get("category", data.get("category")),
         )
 
 

@@ -3,7 +3,7 @@
 No address, code or free text ever becomes a label; destinations beyond a bound share one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -26,6 +26,14 @@ _FINAL = frozenset(
         EventType.MESSAGE_UNKNOWN,
     }
 )
+_FEEDBACK = frozenset(
+    {
+        EventType.FEEDBACK_BOUNCED,
+        EventType.FEEDBACK_DELAYED,
+        EventType.FEEDBACK_DELIVERED,
+        EventType.FEEDBACK_COMPLAINED,
+    }
+)
 
 
 class Metrics:
@@ -44,6 +52,24 @@ class Metrics:
         self._use = self._histogram("mailsvc_time_to_use_seconds", "From 250 to the code's use", "destination")
         self._queue = self._gauge("mailsvc_queue_messages", "Messages that are not final")
         self._oldest = self._gauge("mailsvc_oldest_unsent_seconds", "Age of the oldest message that is not final")
+        self._addresses = self._gauge("mailsvc_addresses", "Addresses with which something is wrong", "state")
+        self._frozen = self._gauge(
+            "mailsvc_flagging_frozen", "Sites that call too many addresses unknown to be believed", "destination"
+        )
+        self._feedback = self._counter("mailsvc_feedback", "What reports said of messages", "category")
+        self._reports = self._counter("mailsvc_reports", "Reports by what they are, or quarantined", "kind")
+        self._pending = self._gauge("mailsvc_reports_pending", "Reports that wait to be read")
+        self._waiting = self._gauge("mailsvc_reports_waiting_seconds", "Age of the oldest report that waits")
+        self._quarantined = self._gauge("mailsvc_reports_quarantined", "Reports that cannot be read")
+        self._webhook_lag = self._gauge(
+            "mailsvc_webhook_lag_seconds", "Age of the oldest event that a webhook endpoint has not taken", "endpoint"
+        )
+        self._webhook_parked = self._gauge(
+            "mailsvc_webhook_parked", "Events that a webhook endpoint is not told any more", "endpoint"
+        )
+        self._webhooks = self._counter(
+            "mailsvc_webhook_requests", "Webhook requests by what came of them", "endpoint", "result"
+        )
         self._destinations: set[str] = set()
         self._new = NewAttempts()
 
@@ -56,12 +82,41 @@ class Metrics:
         self._queue.set(messages)
         self._oldest.set(oldest)
 
+    def observe_addresses(self, states: Mapping[str, int], frozen: Collection[str]) -> None:
+        """Set how many addresses are in which state, and which sites are not believed just now."""
+        for state, addresses in states.items():
+            self._addresses.labels(state).set(addresses)
+        self._frozen.clear()
+        for destination in frozen:
+            self._frozen.labels(self._destination(destination)).set(1)
+
+    def observe_reports(self, pending: int, quarantined: int, waiting: float) -> None:
+        """Set how many reports wait, how many cannot be read, and for how long the oldest has waited (seconds)."""
+        self._pending.set(pending)
+        self._quarantined.set(quarantined)
+        self._waiting.set(waiting)
+
+    def count_report(self, kind: str) -> None:
+        """Count a report that was read, by its kind, or went to the quarantine."""
+        self._reports.labels(kind).inc()
+
+    def observe_webhook(self, endpoint: str, *, lag: float, parked: int) -> None:
+        """Set the age of the oldest event that waits for an endpoint (seconds), and how many are parked."""
+        self._webhook_lag.labels(endpoint).set(lag)
+        self._webhook_parked.labels(endpoint).set(parked)
+
+    def count_webhook(self, endpoint: str, result: str) -> None:
+        """Count what came of a request to an endpoint: delivered, refused, failed; skipped: events were gone."""
+        self._webhooks.labels(endpoint, result).inc()
+
     def observe(self, events: Sequence[Event]) -> None:
         """Count committed events."""
         for event in events:
             for attempt in self._new.of(event):
                 self._attempts.labels(attempt["category"]).inc()
                 self._ambiguous.inc(attempt["ambiguous"])
+            if event.type in _FEEDBACK:  # it carries its message, and came last
+                self._feedback.labels(event.data["feedback"][-1]["category"]).inc()
             self._observe_message(event.type, event.data)
 
     def _observe_message(self, type_: EventType, data: Mapping[str, Any]) -> None:
@@ -94,5 +149,5 @@ class Metrics:
     def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
         return Histogram(name, text, labels, registry=self._registry, buckets=_SECONDS)
 
-    def _gauge(self, name: str, text: str) -> Gauge:
-        return Gauge(name, text, registry=self._registry)
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self._registry)

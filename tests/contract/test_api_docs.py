@@ -86,7 +86,7 @@ async def test_submit_documents_each_of_its_refusals(service: Service) -> None:
         for answer in responses.values()
         for problem in answer["content"].get("application/problem+json", {}).get("examples", ())
     }
-    assert documented == set(STATUS) - {"not_found", "method_not_allowed", "cursor_expired"}
+    assert documented == set(STATUS) - {"not_found", "method_not_allowed", "cursor_expired", "address_in_use"}
 
 
 async def test_page_reads_without_scripts_or_foreign_hosts(service: Service) -> None:

@@ -16,6 +16,7 @@ from tests.support.service import API_KEY, Service
 
 DOCUMENT = create_app(Services(**dict.fromkeys(Services.__dataclass_fields__))).openapi()
 schema = schemathesis.openapi.from_dict(DOCUMENT)
+schemathesis.serializer.alias("message/rfc822", "application/octet-stream")  # octets as they are
 
 
 @pytest.fixture(scope="module")

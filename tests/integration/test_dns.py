@@ -7,7 +7,7 @@ import pytest
 
 from mailsvc.dns import DnsTrouble, MailHosts, NoSuchDomain, NullMx, Resolver
 from mailsvc.dns import resolver as resolver_module
-from tests.support.dns_zone import DnsServer, No, Zone
+from tests.support.dns_zone import Clock, DnsServer, No, Zone
 
 ZONE: Zone = {
     "two.example.jp": {"MX": ["20 b.two.example.jp.", "10 a.two.example.jp."]},
@@ -21,17 +21,6 @@ ZONE: Zone = {
     "half.example.jp": {"A": ["192.0.2.8"], "AAAA": No.SERVFAIL},
     "broken.example.jp": {"A": No.SERVFAIL},
 }
-
-
-class Clock:
-    """Monotonic seconds that a test moves."""
-
-    def __init__(self) -> None:
-        self.at = 1000.0
-
-    def __call__(self) -> float:
-        """Read it."""
-        return self.at
 
 
 @pytest.fixture(name="server")

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
-from mailsvc.delivery.destinations import FIRST, Destinations, Profile
+from mailsvc.delivery.destinations import FIRST_OF_UNKNOWN, Destinations, Profile
 from mailsvc.delivery.handed import Handed
 from mailsvc.delivery.mx import MxRoute
 from mailsvc.delivery.session import Kind
 from mailsvc.dns import MailHosts, Resolver
+from mailsvc.feedback import rules
 from tests.scenarios.battery.site import Holes
 from tests.support.dns_zone import DnsServer, No, Zone
 from tests.support.mx import Known, hand_over
@@ -31,6 +33,7 @@ ZONE: Zone = {
 async def _route(port: int, zone: Zone = ZONE) -> AsyncIterator[tuple[MxRoute, DnsServer]]:
     async with DnsServer(zone=zone) as dns:
         route = MxRoute(
+            classifier=rules.load(),
             hosts=MailHosts(Resolver([("127.0.0.1", dns.port)]).ask),
             destinations=Destinations([Profile("default", (), connections=20, mails=100, idle=5.0)]),
             known=Known(),
@@ -42,14 +45,14 @@ async def _route(port: int, zone: Zone = ZONE) -> AsyncIterator[tuple[MxRoute, D
         await route.close()
 
 
-async def _after(act: Act, step: str, life: float = 60.0, mails: int = 2) -> list[list[Handed]]:
+async def _after(act: Act, step: str, mails: int = 2, **options: Any) -> list[list[Handed]]:
     """Offer mails one after another to a primary that does something at a step, and a good secondary."""
     async with (
         SmtpPeer(ip=PRIMARY, script={step: act}) as primary,
         SmtpPeer(ip=SECONDARY, port=primary.port),
         _route(primary.port) as (route, _),
     ):
-        return [await hand_over(route, TO, life=life) for _ in range(mails)]
+        return [await hand_over(route, TO, **{"life": 60.0} | options) for _ in range(mails)]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,6 @@ async def _after(act: Act, step: str, life: float = 60.0, mails: int = 2) -> lis
     [
         ("banner", say("421 4.3.2 Closing")),
         ("rcpt", say("421 4.7.0 Too many")),
-        ("mail", say("451 4.3.0 Queue file write error")),
         ("data", say("452 4.3.1 Insufficient storage")),
         ("dot", say("451 4.3.0 Try later")),
         ("dot", RESET),
@@ -74,6 +76,41 @@ async def test_host_that_defers_the_recipient_is_asked_first_again() -> None:
     """A 450 at RCPT may be a greylist, which begins anew at another host."""
     (first,), (second,) = await _after(say("450 4.2.0 Greylisted"), "rcpt")
     assert (first.ip, second.ip) == (PRIMARY, PRIMARY)
+
+
+@pytest.mark.parametrize("text", ["451 4.3.0 Queue file write error", "450 4.1.8 Sender domain not found"])
+async def test_host_that_defers_before_a_recipient_is_named_is_followed_at_once(text: str) -> None:
+    """A 4xx at MAIL is no greylist: the next host takes the mail in the same round."""
+    ((first, second),) = await _after(say(text), "mail", mails=1)
+    assert (first.ended.kind, second.ended.kind) == (Kind.DEFERRED, Kind.ACCEPTED)
+    assert (first.ip, second.ip) == (PRIMARY, SECONDARY)
+
+
+@pytest.mark.parametrize("step", ["mail", "rcpt"])
+@pytest.mark.parametrize("text", ["421 4.3.2 Closing", "450 4.7.1 Too many messages, slow down"])
+async def test_site_that_wants_less_is_not_asked_next_door(step: str, text: str) -> None:
+    """The round ends, whatever the code, and however often the host has deferred the recipient."""
+    ((only,),) = await _after(say(text), step, mails=1, stay_with=PRIMARY)
+    assert only.ip == PRIMARY
+
+
+async def test_host_that_defers_the_recipient_again_is_followed_by_the_other_one() -> None:
+    """A primary that is busy for ever keeps no mail from the secondary: it is asked from the second deferral on."""
+    ((first, second),) = await _after(say("451 4.3.0 Busy, try later"), "rcpt", mails=1, stay_with=PRIMARY)
+    assert (first.ended.kind, second.ended.kind) == (Kind.DEFERRED, Kind.ACCEPTED)
+    assert (first.ip, second.ip) == (PRIMARY, SECONDARY)
+
+
+@pytest.mark.parametrize(("text", "knows"), [("450 4.2.0 Greylisted", PRIMARY), ("451 4.3.0 Busy", SECONDARY)])
+async def test_other_host_is_not_asked_after_a_greylist_or_a_first_deferral(text: str, knows: str) -> None:
+    """A greylist is waited out where it began; a host that had not deferred before may have one."""
+    async with (
+        SmtpPeer(ip=PRIMARY, script={"rcpt": say(text)}) as primary,
+        SmtpPeer(ip=SECONDARY, port=primary.port, script={"rcpt": say(text)}),
+        _route(primary.port) as (route, _),
+    ):
+        made = await hand_over(route, TO, life=60.0, stay_with=knows)
+    assert [handed.ip for handed in made] == ([PRIMARY] if knows == PRIMARY else [SECONDARY, PRIMARY])
 
 
 async def test_last_round_asks_the_other_host_after_a_deferral() -> None:
@@ -97,7 +134,7 @@ async def test_rush_onto_a_silent_host_waits_for_its_first_sessions_only() -> No
         async with SmtpPeer(ip=SECONDARY, port=port) as secondary, _route(port) as (route, _):
             rounds = await asyncio.gather(*(hand_over(route, f"taro{n}@example.jp", life=60.0) for n in range(20)))
     assert len(secondary.stored) == 20
-    assert sum(handed.ip == PRIMARY for made in rounds for handed in made) <= FIRST
+    assert sum(handed.ip == PRIMARY for made in rounds for handed in made) <= FIRST_OF_UNKNOWN
 
 
 async def test_hosts_are_looked_up_at_one_time() -> None:

@@ -13,7 +13,7 @@ from tests.support.dns_zone import DnsServer, Zone
 from tests.support.service import Service, free_port
 from tests.support.smtp import certificate
 from tests.support.smtp_peer import SmtpPeer
-from tests.support.smtp_script import CLOSE, Act, by_connection, say
+from tests.support.smtp_script import CLOSE, GARBAGE, Act, Then, by_connection, say
 
 
 class Garbled(SmtpPeer):
@@ -54,6 +54,8 @@ def _offer(act: Act) -> Callable[[], SmtpPeer]:
 
 #: Servers whose offer of TLS leads nowhere.
 BROKEN: dict[str, Callable[[], SmtpPeer]] = {
+    "421": _offer(say("421 4.3.2 Closing", then=Then.CLOSE)),
+    "junk": _offer(GARBAGE),
     "454": _offer(say("454 4.7.0 TLS not available")),
     "502": _offer(say("502 5.5.1 unknown")),
     "close": _offer(CLOSE),

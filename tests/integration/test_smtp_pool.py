@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from mailsvc.delivery.connection import Connection
+from mailsvc.delivery.places import Places
 from mailsvc.delivery.pool import Pool
 from mailsvc.delivery.session import Ended, Kind
 from mailsvc.domain.reply import Stage
@@ -23,7 +24,7 @@ async def _deliver(pool: Pool, peer: SmtpPeer, gate: Gatekeeper | None = None) -
 @on_both_loops
 async def test_second_mail_goes_over_the_first_ones_connection() -> None:
     """A connection in order is used again, without RSET after a 250, and its opening is told once."""
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer() as peer:
         first, second = [await _deliver(pool, peer) for _ in range(2)]
         await pool.close()
@@ -50,7 +51,7 @@ async def test_connection_has_no_delay_and_the_chosen_source() -> None:
 @on_both_loops
 async def test_server_talking_on_after_the_mail_is_cut_off() -> None:
     """Replies without an end behind a 250 leave the mail accepted and the connection closed."""
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer(script={"dot": Act(sends=b"250 2.0.0 Ok\r\n", forever=True, stores=True)}) as peer:
         ended = await _deliver(pool, peer)
         await peer.until(lambda peer: not peer._tasks)
@@ -61,7 +62,7 @@ async def test_server_talking_on_after_the_mail_is_cut_off() -> None:
 @on_both_loops
 async def test_idle_server_speaking_out_of_turn_is_cut_off_at_once() -> None:
     """A word that nobody asked for ends an idle connection without waiting for its time."""
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer(script={"dot": drip("250 Ok\n421 4.4.2 bye", 0.01)}) as peer:
         ended = await _deliver(pool, peer)
         await peer.until(lambda peer: not peer._tasks)
@@ -75,7 +76,7 @@ async def test_transaction_that_ended_midway_is_reset_before_the_next(capabiliti
     go_ahead = say("354 Go")
     refused = say("554 5.5.1 no recipient") if capabilities else go_ahead
     script = {"rcpt": in_turn(say("450 4.2.0 later"), OK), "data": in_turn(refused, go_ahead)}
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer(capabilities=capabilities, script=script) as peer:
         first, second = [await _deliver(pool, peer) for _ in range(2)]
         await pool.close()
@@ -87,7 +88,7 @@ async def test_transaction_that_ended_midway_is_reset_before_the_next(capabiliti
 
 async def test_refused_at_the_dot_is_no_transaction_to_reset() -> None:
     """The dot ends a transaction whatever its answer (RFC 5321 4.1.1.4)."""
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer(script={"dot": in_turn(say("554 5.7.1 spam"), OK)}) as peer:
         first, second = [await _deliver(pool, peer) for _ in range(2)]
         await pool.close()
@@ -103,7 +104,7 @@ async def test_refused_at_the_dot_is_no_transaction_to_reset() -> None:
 @on_both_loops
 async def test_reused_connection_found_dead_is_replaced_within_the_attempt(death: Act) -> None:
     """A connection that dies at the next mail's MAIL costs no attempt: the mail goes over a new one, once."""
-    pool, gate = Pool(), Gatekeeper()
+    pool, gate = Pool(Places(5)), Gatekeeper()
     async with SmtpPeer(script={"mail": in_turn(OK, death, OK)}) as peer:
         await _deliver(pool, peer)
         ended = await _deliver(pool, peer, gate)
@@ -116,7 +117,7 @@ async def test_reused_connection_found_dead_is_replaced_within_the_attempt(death
 @on_both_loops
 async def test_connection_closed_while_idle_is_not_used_again() -> None:
     """A server that leaves an idle connection costs the next mail nothing."""
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer(script={"dot": by_connection(say("250 Ok", then=Then.CLOSE), OK)}) as peer:
         ended = [await _deliver(pool, peer) for _ in range(2)]
         await pool.close()
@@ -126,7 +127,7 @@ async def test_connection_closed_while_idle_is_not_used_again() -> None:
 
 async def test_connection_failing_at_mail_on_first_use_is_not_retried() -> None:
     """Only a reused connection is replaced: a new one that dies ends the attempt."""
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer(script={"mail": CLOSE}) as peer:
         ended = await _deliver(pool, peer)
         await pool.close()
@@ -135,7 +136,7 @@ async def test_connection_failing_at_mail_on_first_use_is_not_retried() -> None:
 
 async def test_ambiguous_end_on_a_reused_connection_is_not_repeated() -> None:
     """A connection lost after the dot is never replaced within the attempt: the mail may be there."""
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer(script={"dot": in_turn(OK, Act(then=Then.RESET, stores=True))}) as peer:
         ended = [await _deliver(pool, peer) for _ in range(2)]
         await pool.close()
@@ -145,7 +146,7 @@ async def test_ambiguous_end_on_a_reused_connection_is_not_repeated() -> None:
 
 async def test_idle_connection_is_left_with_quit_when_its_time_is_over() -> None:
     """An idle connection ends politely, and the next mail opens a new one."""
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer() as peer:
         to = endpoint(peer, idle=0.1)
         await pool.deliver(to, envelope(), gate=Gatekeeper(), deadlines=deadlines())
@@ -157,7 +158,7 @@ async def test_idle_connection_is_left_with_quit_when_its_time_is_over() -> None
 
 async def test_worn_connection_is_left_with_quit() -> None:
     """After as many mails as one connection may carry the next mail opens a new one."""
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer() as peer:
         to = endpoint(peer, mails=2)
         for _ in range(5):
@@ -166,34 +167,42 @@ async def test_worn_connection_is_left_with_quit() -> None:
     assert (peer.connections, len(peer.stored)) == (3, 5)
 
 
-async def test_connections_to_one_endpoint_never_exceed_the_limit() -> None:
-    """More mails than connections wait for one, and all arrive."""
-    pool = Pool(limit=3)
+async def test_idle_connections_are_used_before_new_ones_are_opened() -> None:
+    """As many connections are opened as mails are under way at one time, and no more."""
+    places = Places(3)
+    pool = Pool(places)
     async with SmtpPeer(script={"dot": say("250 Ok", after=0.02)}) as peer:
-        ended = await asyncio.gather(*(_deliver(pool, peer) for _ in range(20)))
+
+        async def deliver() -> Ended:
+            async with places.at(deadlines().before_dot):
+                return await _deliver(pool, peer)
+
+        ended = await asyncio.gather(*(deliver() for _ in range(20)))
         await pool.close()
     assert {end.kind for end in ended} == {Kind.ACCEPTED}
     assert (peer.connections, len(peer.stored)) == (3, 20)
 
 
-async def test_waiting_for_a_connection_ends_with_the_attempt() -> None:
-    """When no connection gets free in time the attempt ends in words, with nothing sent."""
-    pool = Pool(limit=1)
-    async with SmtpPeer(script={"dot": HANG}) as peer:
-        limits = deadlines(life=0.2)
-        busy = asyncio.create_task(_deliver(pool, peer))
-        await asyncio.sleep(0)
-        ended = await pool.deliver(endpoint(peer), envelope(), gate=Gatekeeper(), deadlines=limits)
-        await busy
+async def test_idle_connection_gives_way_to_one_that_leads_elsewhere() -> None:
+    """With one place an idle connection ends, politely, before another is opened."""
+    pool = Pool(Places(1))
+    async with SmtpPeer() as peer:
+        for helo in ("one.example", "two.example"):
+            to = endpoint(peer, helo=helo)
+            await pool.deliver(to, envelope(), gate=Gatekeeper(), deadlines=deadlines())
+        await peer.until(lambda peer: len(peer._tasks) == 1)
         await pool.close()
-    assert (ended.kind, ended.stage) == (Kind.FAILED, Stage.CONNECT)
-    assert "busy" in ended.text
-    assert len(peer.mails) == 1
+    assert [line.split()[0] for line in peer.lines if line.startswith((b"QUIT", b"EHLO"))] == [
+        b"EHLO",
+        b"QUIT",
+        b"EHLO",
+        b"QUIT",
+    ]
 
 
 async def test_other_endpoint_has_connections_of_its_own() -> None:
     """What differs in any part of its endpoint never shares a connection."""
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer() as peer:
         for helo in ("one.example", "two.example"):
             to = endpoint(peer, helo=helo)
@@ -204,7 +213,7 @@ async def test_other_endpoint_has_connections_of_its_own() -> None:
 
 async def test_delivery_that_ends_after_close_keeps_no_connection() -> None:
     """A mail in flight while the pool closes is finished, and its connection is left with QUIT."""
-    pool = Pool()
+    pool = Pool(Places(5))
     async with SmtpPeer(script={"dot": say("250 Ok", after=0.1)}) as peer:
         task = asyncio.create_task(_deliver(pool, peer))
         await peer.until(lambda peer: peer.mails)

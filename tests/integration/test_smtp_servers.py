@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from mailsvc.delivery.places import Places
 from mailsvc.delivery.pool import Pool
 from mailsvc.delivery.session import Ended, Endpoint, Kind, Timeouts
 from mailsvc.delivery.smtp_client import Credentials
@@ -46,7 +47,7 @@ async def test_postfix_takes_mails_over_one_connection(server: Postfix, tls: Tls
     """Two mails reach the mailbox over one pipelined session, with their bytes as they were."""
     text = f"sent with tls={tls}\n.dot\n..two\n.\nend\n".encode()
     data = b"From: <no-reply@mail.example.jp>\r\n\r\n" + text.replace(b"\n", b"\r\n")
-    pool, to = Pool(), _to_postfix(server, tls)
+    pool, to = Pool(Places(5)), _to_postfix(server, tls)
     ended = [await _deliver(pool, to, data=data, envid="msg_1") for _ in range(2)]
     await pool.close()
     assert [(end.kind, end.reused) for end in ended] == [(Kind.ACCEPTED, False), (Kind.ACCEPTED, True)]
@@ -71,7 +72,7 @@ async def test_postfix_refusal_is_told_and_the_session_goes_on(
 ) -> None:
     """A refused mail ends at its stage with Postfix's status, and the next goes over the same connection."""
     assert len(TOO_LARGE) > SIZE_LIMIT
-    pool, to = Pool(), _to_postfix(server)
+    pool, to = Pool(Places(5)), _to_postfix(server)
     refused = await _deliver(pool, to, **mail)
     after = await _deliver(pool, to)
     await pool.close()

@@ -14,7 +14,7 @@ from mailsvc.domain.reply import Stage
 from mailsvc.domain.secret import Secret
 from tests.support.smtp import attempt, certificate, endpoint, on_both_loops, trust
 from tests.support.smtp_peer import SmtpPeer
-from tests.support.smtp_script import CLOSE, HANG, Act, say
+from tests.support.smtp_script import CLOSE, ENDLESS_LINE, GARBAGE, HANG, Act, Then, in_turn, say
 
 CREDENTIALS = Credentials(Secret("relay"), Secret("p4ss"))
 YESTERDAY = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -96,6 +96,12 @@ def _only_old_tls() -> ssl.SSLContext:
     [
         pytest.param(say("454 4.7.0 not now"), certificate, id="454"),
         pytest.param(say("502 5.5.1 unknown"), certificate, id="502"),
+        pytest.param(say("421 4.3.2 Closing"), certificate, id="421"),
+        pytest.param(say("421 4.3.2 Closing", then=Then.CLOSE), certificate, id="421 and close"),
+        pytest.param(say("354 what"), certificate, id="a reply of another command"),
+        pytest.param(say("what?"), certificate, id="no reply"),
+        pytest.param(GARBAGE, certificate, id="garbage"),
+        pytest.param(ENDLESS_LINE, certificate, id="endless line"),
         pytest.param(HANG, certificate, id="silence"),
         pytest.param(CLOSE, certificate, id="close"),
         pytest.param(say("220 ready"), None, id="no TLS behind it"),
@@ -114,6 +120,22 @@ async def test_broken_offer_of_tls_allows_one_session_in_clear(act: Act, context
     assert (offered.stage, offered.clear_next) == (Stage.STARTTLS, True)
     assert (required.stage, required.clear_next) == (Stage.STARTTLS, False)
     assert clear.kind is Kind.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("act", "clear"),
+    [
+        pytest.param(say("what?"), True, id="no reply"),
+        pytest.param(CLOSE, True, id="close"),
+        pytest.param(say("421 4.3.2 Closing"), False, id="421"),
+    ],
+)
+async def test_first_answer_under_tls_belongs_to_the_offer(act: Act, clear: bool) -> None:  # noqa: FBT001
+    """Nonsense under TLS allows one session in clear; a server that closes for its load would do so there too."""
+    ehlo = say("250-peer.example\n250 STARTTLS")
+    async with SmtpPeer(tls=certificate(), script={"ehlo": in_turn(ehlo, act)}) as peer:
+        ended = await _attempt(peer, TlsPolicy.OPPORTUNISTIC)
+    assert (ended.tls in ENCRYPTED, ended.clear_next) == (True, clear)
 
 
 @pytest.mark.parametrize(

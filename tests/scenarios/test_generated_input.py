@@ -147,7 +147,18 @@ def _answer(case: Case) -> httpx2.Response:
 
 async def _client(service: Service, todo: Iterator[Case]) -> None:
     for case in todo:
-        case.answer = await service.client.post("/v1/messages", content=case.body)
+        case.answer = await _ask(service, case.body)
+
+
+async def _ask(service: Service, body: bytes) -> httpx2.Response:
+    """Return the answer to a request; one that the service has no room for now is made again when it says."""
+    while True:
+        answer = await service.client.post("/v1/messages", content=body)
+        if answer.status_code != 503:
+            return answer
+        # A machine that stands still for ten seconds is enough: this process is the server that the mails go to.
+        assert answer.json()["type"] in ("/problems/overloaded", "/problems/unavailable")
+        await asyncio.sleep(int(answer.headers["retry-after"]))
 
 
 def _case(rng: random.Random) -> Case:

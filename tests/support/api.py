@@ -16,6 +16,8 @@ STATUS = {
     "not_found": 404,
     "method_not_allowed": 405,
     "timeout": 408,
+    "address_undeliverable": 409,
+    "address_in_use": 409,
     "cursor_expired": 410,
     "too_large": 413,
     "unsupported_media_type": 415,

@@ -31,6 +31,17 @@ class No(Enum):
 Zone = dict[str, Mapping[str, list[str] | No] | No]
 
 
+class Clock:
+    """Monotonic seconds that a test moves, for what a resolver remembers."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        """Read it."""
+        return self.at
+
+
 @dataclass(slots=True, kw_only=True)
 class DnsServer(asyncio.DatagramProtocol):
     """Use it as ``async with DnsServer(zone={…}) as server``; the zone may change while it runs."""

@@ -152,6 +152,8 @@ def _attempts(view: View) -> Iterator[str]:
         yield f"has the attempts {numbers}"
     if view["state"] == "unknown" and not ambiguous(view):
         yield "is unknown without an ambiguous attempt"
+    if view["state"] in ("failed", "expired") and ambiguous(view):
+        yield f"is {view['state']}, and a copy may have arrived"
 
 
 def _copies(view: View, copies: Sequence[Mail]) -> Iterator[str]:

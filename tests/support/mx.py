@@ -50,8 +50,10 @@ async def mx_route(hosts: dict[str, str], port: int, *, connections: int = 5, **
             await route.close()
 
 
-async def hand_over(route: Route, to: str, *, life: float = 30.0, **changes: Any) -> list[Handed]:
+async def hand_over(
+    route: Route, to: str, *, life: float = 30.0, stay_with: str | None = None, **changes: Any
+) -> list[Handed]:
     """Offer one mail to a route."""
     now = asyncio.get_running_loop().time()
-    turn = Round(gate=Gatekeeper(), hand_over_by=now + life, answer_by=now + life)
+    turn = Round(gate=Gatekeeper(), hand_over_by=now + life, answer_by=now + life, stay_with=stay_with)
     return await route.hand_over(envelope(forward_path=to, **changes), turn)

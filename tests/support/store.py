@@ -16,6 +16,7 @@ import pytest
 
 from mailsvc.domain.address import parse
 from mailsvc.domain.event import Event
+from mailsvc.domain.guidance import Guide
 from mailsvc.domain.message import Message
 from mailsvc.domain.outcome import Attempt
 from mailsvc.domain.secret import Secret
@@ -26,6 +27,7 @@ from mailsvc.store.submit import Submitted, submit
 from tests.support.domain import CODE, NOW
 
 KEY = bytes(range(32))
+GUIDE = Guide("mail.example.jp")
 
 
 @pytest.fixture(params=["sqlite"])
@@ -44,7 +46,7 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 @contextlib.asynccontextmanager
 async def opened(url: str, keys: tuple[bytes, ...] = (KEY,)) -> AsyncIterator[Store]:
     """Open a store and close it again."""
-    store = await Store.open(url, Cipher(keys))
+    store = await Store.open(url, Cipher(keys), GUIDE)
     try:
         yield store
     finally:

@@ -1,8 +1,10 @@
 """Destinations: which site a mail exchanger belongs to, how each wants to be treated, what a company may change."""
 
+import asyncio
 import re
 import time
 import tomllib
+from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
 
@@ -13,13 +15,20 @@ from mailsvc.delivery.destinations import (
     BACK_OFF_MAX,
     BACK_OFF_MIN,
     FIRST,
+    FIRST_OF_UNKNOWN,
     RECOVERY,
     Destination,
     Destinations,
     Profile,
     ProfileError,
+    Standing,
     load_profiles,
+    wants_less,
 )
+from mailsvc.delivery.handed import Handed
+from mailsvc.delivery.session import Ended, Kind
+from mailsvc.domain.reply import Reply, Stage
+from mailsvc.feedback import rules
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "destinations.md"
 OURS = """
@@ -181,30 +190,82 @@ def test_many_who_hear_slow_down_at_once_are_one_step() -> None:
     destination = _destination()
     for _ in range(5):
         destination.slow_down()
-    assert destination.places.limit == FIRST // 2
+    assert destination.places.limit == FIRST_OF_UNKNOWN // 2
     assert destination.wait() <= BACK_OFF_MIN
 
 
 def test_trouble_halves_the_sessions_and_success_adds_one_up_to_the_profile() -> None:
-    """An unknown destination is doubtful until a session goes well, and again once one leads nowhere."""
+    """An unknown destination is in good standing once a session goes well, until one leads nowhere."""
     destination = _destination(connections=5)
-    assert destination.doubtful
-    for _ in range(3):
+    assert (destination.places.limit, destination.standing) == (FIRST_OF_UNKNOWN, Standing.NEW)
+    for _ in range(5):
         destination.went_well()
-    assert (destination.places.limit, destination.doubtful) == (5, False)
+    assert (destination.places.limit, destination.standing) == (5, Standing.GOOD)
     destination.led_nowhere()
-    assert (destination.places.limit, destination.doubtful) == (2, True)
+    assert (destination.places.limit, destination.standing) == (2, Standing.FAILING)
     destination.went_well()
-    assert (destination.places.limit, destination.doubtful) == (3, False)
+    assert (destination.places.limit, destination.standing) == (3, Standing.GOOD)
     for _ in range(5):
         destination.led_nowhere()
     assert destination.places.limit == 1
 
 
 def test_site_of_a_profile_is_trusted_from_the_beginning() -> None:
-    """The carriers' sessions are not among those that unknown destinations share."""
+    """The carriers' sessions are not among those that unknown destinations share, and they begin with more."""
     found = Destinations(load_profiles())
-    assert [found.of(host).doubtful for host in ("mfsmax.docomo.ne.jp", "mx.company.example")] == [False, True]
+    carrier, unknown = found.of("mfsmax.docomo.ne.jp"), found.of("mx.company.example")
+    assert (carrier.standing, carrier.places.limit) == (Standing.GOOD, FIRST)
+    assert (unknown.standing, unknown.places.limit) == (Standing.NEW, FIRST_OF_UNKNOWN)
+
+
+def test_word_that_is_no_acceptance_restores_the_standing_and_allows_no_more() -> None:
+    """A site that defers or refuses is alive, but not asking for more."""
+    destination = _destination()
+    destination.led_nowhere()
+    limit = destination.places.limit
+    destination.answered()
+    assert (destination.places.limit, destination.standing) == (limit, Standing.GOOD)
+
+
+async def test_who_was_given_a_place_asks_again_whether_a_session_is_welcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that wait when a site says "slow down" one comes when the wait is over; one without time, at once."""
+    monkeypatch.setattr(destinations, "BACK_OFF_MIN", 0.2)
+    destination, came, loop = _destination(connections=1), [], asyncio.get_running_loop()
+
+    async def come(name: str, life: float) -> None:
+        async with destination.place(loop.time() + life, nullcontext):
+            came.append(name)
+
+    async with destination.place(loop.time() + 60, nullcontext):
+        waiting = [asyncio.create_task(come(name, life)) for name, life in (("later", 60), ("last chance", 15))]
+        await asyncio.sleep(0)
+        destination.slow_down()
+    begun = loop.time()
+    await waiting[1]
+    assert came == ["last chance"]
+    await waiting[0]
+    assert loop.time() - begun >= 0.15
+
+
+@pytest.mark.parametrize(
+    ("lines", "stage", "less"),
+    [
+        (("421", "4.3.2 closing"), Stage.BANNER, True),
+        (("450", "4.7.1 rate limit exceeded"), Stage.RCPT, True),
+        (("452", "4.5.3 too many messages"), Stage.MAIL, True),
+        (("550", "5.7.1 too many connections"), Stage.BANNER, True),
+        (("450", "4.2.1 too many messages for that user"), Stage.RCPT, False),
+        (("450", "4.2.0 Greylisted"), Stage.RCPT, False),
+        (("550", "5.1.1 unknown"), Stage.RCPT, False),
+    ],
+)
+def test_site_wants_less_of_us(lines: tuple[str, str], stage: Stage, less: bool) -> None:  # noqa: FBT001
+    """A 421 says so, and words about our rate under any code; not how fast one mailbox may be written to."""
+    code, text = lines
+    reply = Reply(int(code), (text,))
+    ended = Ended(kind=Kind.of(reply), stage=stage, reply=reply, text=reply.text)
+    handed = Handed(ended=ended, begun=0.0, host="mx.site.example")
+    assert wants_less(handed, rules.load()) is less
 
 
 async def test_idle_destinations_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:

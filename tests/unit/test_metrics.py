@@ -78,6 +78,27 @@ def test_attempts_of_an_earlier_process_are_not_counted_again() -> None:
     assert went_on == attempts(LATER, TAKEN) | states("sent")
 
 
+def test_event_about_an_address_counts_no_attempt() -> None:
+    """It carries no message."""
+    changed = Event(
+        seq=1, id="evt_1", type=EventType.ADDRESS_CHANGED, at=0.0, message=None, challenge=None, customer=None,
+        address="taro@example.jp", data={"state": "suspect"},
+    )  # fmt: skip
+    assert counted([changed]) == {}
+
+
+def test_addresses_are_shown_by_state_and_sites_only_while_frozen() -> None:
+    """Each state has its number; a site that is believed again is not shown any more."""
+    metrics = Metrics()
+    metrics.observe_addresses({"suspect": 3, "refused": 0}, {"google.com", "a.example"})
+    metrics.observe_addresses({"suspect": 2, "refused": 1}, {"google.com"})
+    text = metrics.exposition().decode()
+    assert 'mailsvc_addresses{state="suspect"} 2.0' in text
+    assert 'mailsvc_addresses{state="refused"} 1.0' in text
+    assert 'mailsvc_flagging_frozen{destination="google.com"} 1.0' in text
+    assert "a.example" not in text
+
+
 def test_counter_of_late_codes_stands_at_zero() -> None:
     """`mailsvc_late_total` is there to alert on, and says what it counts."""
     text = Metrics().exposition().decode()

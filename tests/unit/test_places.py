@@ -85,7 +85,8 @@ async def test_wait_is_predicted_also_while_every_holder_hangs() -> None:
     places, held = Places(1), asyncio.Event()
     assert places.predicted_wait() == 0.0
     tasks = [asyncio.create_task(_use(places, 1.0, [], held)) for _ in range(2)]
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0.06)
     assert places.predicted_wait() >= 0.05
     held.set()
     await asyncio.gather(*tasks)

@@ -136,6 +136,7 @@ BAD = [
     ("WEBHOOKS", hooks(types=["message.send"])),
     ("WEBHOOKS", hooks(types=[])),
     ("WEBHOOKS", json.dumps(json.loads(hooks()) * 2)),
+    ("WEBHOOKS", json.dumps(json.loads(hooks()) + json.loads(hooks(url="https://user:geheim@auth.example.jp/hook")))),
     ("RATE_PER_ADDRESS", "3"),
     ("RATE_PER_ADDRESS", "0/30s"),
     ("RATE_PER_ADDRESS", "3/30s;8/10m"),

@@ -7,7 +7,7 @@ import pytest
 
 from mailsvc.store import Cipher, Store, StoreUnavailable, Transaction
 from mailsvc.store.submit import submit
-from tests.support.store import KEY, accept, asked, count, held, opened, stuck
+from tests.support.store import GUIDE, KEY, accept, asked, count, held, opened, stuck
 
 
 def failing(tx: Transaction) -> None:
@@ -58,7 +58,7 @@ async def test_cancelled_caller_of_failing_work_is_quiet(store: Store) -> None:
 
 async def test_closed_store_does_the_waiting_work_and_refuses_more(database_url: str) -> None:
     """Closing finishes what waits; what comes while it closes, or later, is refused and does not hang."""
-    store = await Store.open(database_url, Cipher([KEY]))
+    store = await Store.open(database_url, Cipher([KEY]), GUIDE)
     async with held(store):
         waiting = asyncio.create_task(accept(store))
         await asyncio.sleep(0)

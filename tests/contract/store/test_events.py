@@ -17,7 +17,7 @@ async def page(store: Store, after: int, *types: EventType, limit: int = 500) ->
 
 
 async def prune(store: Store, now: float) -> None:
-    while await store.write(lambda tx: retention.prune(tx, now, keep_messages=1e9, keep_events=100)):
+    while await store.write(lambda tx: retention.prune(tx, now, keep_messages=1e9, keep_events=100, keep_reports=1e9)):
         pass
 
 

@@ -1,10 +1,13 @@
 """What the store tells of its messages: due, waiting, at risk, page by page."""
 
+from collections.abc import Coroutine
+from typing import Any
+
 from mailsvc.domain.message import MessageState
 from mailsvc.domain.outcome import Permanence
 from mailsvc.store import Store, lifecycle, messages
 from tests.support.domain import NOW, attempt
-from tests.support.store import accept, accepted, asked, conclude, count, notice, types_of
+from tests.support.store import GUIDE, accept, accepted, asked, conclude, count, notice, types_of
 
 
 async def test_due_waiting_and_backlog_tell_what_is_queued(store: Store) -> None:
@@ -49,9 +52,12 @@ async def test_pages_are_newest_first_and_filtered(store: Store) -> None:
     """A page holds the newest messages that fit its filters; ``before`` leads to the next one."""
     ids = [(await accept(store, asked(accepted_at=NOW + at, customer="k1"))).answer["id"] for at in range(5)]
     await accept(store, asked(customer="k2"))
-    read = messages.page
-    first = await store.read(lambda connection: read(connection, {"customer": "k1"}, before=None, limit=3))
-    rest = await store.read(lambda connection: read(connection, {"customer": "k1"}, before=first[-1]["id"], limit=3))
+
+    def page(filters: dict[str, str], before: str | None, limit: int) -> Coroutine[Any, Any, list[dict[str, Any]]]:
+        return store.read(lambda found: messages.page(found, filters, GUIDE, NOW, before=before, limit=limit))
+
+    first = await page({"customer": "k1"}, None, 3)
+    rest = await page({"customer": "k1"}, first[-1]["id"], 3)
     assert [view["id"] for view in first + rest] == ids[::-1]
-    everything = await store.read(lambda connection: read(connection, {}, before=None, limit=100))
+    everything = await page({}, None, 100)
     assert len(everything) == await count(store, "messages") == 6

@@ -18,7 +18,8 @@ async def ended(store: Store, at: float, name: str) -> None:
 
 
 async def prune(store: Store, now: float, keep: float = 90 * DAY) -> bool:
-    return await store.write(lambda tx: retention.prune(tx, now, keep_messages=keep, keep_events=30 * DAY))
+    kept = {"keep_messages": keep, "keep_events": 30 * DAY, "keep_reports": DAY}
+    return await store.write(lambda tx: retention.prune(tx, now, **kept))
 
 
 async def counts(store: Store) -> list[int]:

@@ -12,13 +12,38 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event
 
-from mailsvc.store import Connection, Store, events, idempotency, lifecycle, messages, migrate, recovery, retention
+from mailsvc.domain.address import parse
+from mailsvc.domain.address_state import AddressState, Evidence, Source, Strength
+from mailsvc.domain.event import EventType
+from mailsvc.domain.outcome import Category, Permanence
+from mailsvc.domain.report import ReportSource, ReportState
+from mailsvc.store import (
+    Cipher,
+    Connection,
+    Store,
+    address_book,
+    address_states,
+    events,
+    idempotency,
+    lifecycle,
+    messages,
+    migrate,
+    recovery,
+    reports,
+    retention,
+    shares,
+    webhook_replay,
+    webhooks,
+)
 from mailsvc.store.idempotency import Claim
 from mailsvc.store.schema import metadata
+from mailsvc.store.webhooks import Progress
 from tests.support.domain import NOW, attempt
-from tests.support.store import accept, accepted, asked, conclude, opened
+from tests.support.store import GUIDE, KEY, accept, accepted, asked, conclude, opened
 
 CLAIM = Claim("key_1", "once", b"")
+VIEWED = (GUIDE, NOW)
+TARO = parse("taro@docomo.ne.jp")
 
 
 def test_head_is_the_newest_migration(database_url: str) -> None:
@@ -67,16 +92,42 @@ READS: dict[str, Callable[[Any], Any]] = {
     "open attempts": recovery.open_attempts,
     "get": lambda connection: messages.get(connection, "msg_x"),
     "attempts": lambda connection: messages.attempts_of(connection, "msg_x"),
-    "by challenge": lambda connection: messages.page(connection, {"challenge": "x"}, before="msg_y", limit=9),
-    "by customer": lambda connection: messages.page(connection, {"customer": "x"}, before=None, limit=9),
-    "by reference": lambda connection: messages.page(connection, {"reference": "x"}, before=None, limit=9),
-    "newest": lambda connection: messages.page(connection, {}, before="msg_y", limit=9),
+    "by challenge": lambda connection: messages.page(connection, {"challenge": "x"}, *VIEWED, before="msg_y", limit=9),
+    "by customer": lambda connection: messages.page(connection, {"customer": "x"}, *VIEWED, before=None, limit=9),
+    "by reference": lambda connection: messages.page(connection, {"reference": "x"}, *VIEWED, before=None, limit=9),
+    "reports that wait": lambda connection: reports.pending(connection, but={"rep_x"}, most=9),
+    "backlog of reports": reports.backlog,
+    "octets that wait": reports.pending_octets,
+    "body of a report": lambda connection: reports.mail_of(connection, Cipher([KEY]), "rep_x"),
+    "quarantine": lambda connection: reports.page(connection, ReportState.QUARANTINED, before="rep_y", limit=9),
+    "newest reports": lambda connection: reports.page(connection, None, before="rep_y", limit=9),
+    "newest": lambda connection: messages.page(connection, {}, *VIEWED, before="msg_y", limit=9),
+    "state of an address": lambda connection: address_book.state_of(connection, TARO, *VIEWED),
+    "flagged": lambda connection: address_book.flagged(
+        connection, *VIEWED, state=AddressState.REFUSED, after="adr_x", limit=9
+    ),
+    "counts of addresses": address_states.counts,
+    "frozen sites": shares.frozen,
     "replay": lambda connection: idempotency.find(connection, None, CLAIM, NOW),  # type: ignore[arg-type]
+    "webhook log": lambda connection: webhooks.read(connection, "x", 0, (), 9),
+    "webhook rows": lambda connection: webhooks.due(connection, "x", NOW, until=NOW, limit=9),
+    "webhook next row": lambda connection: webhooks.due(connection, "x", NOW, until=None, limit=1),
+    "webhook backlog": lambda connection: webhook_replay.backlog(connection, "x"),
+    "webhook parked": lambda connection: webhook_replay.parked(connection, ["x"], before="whp_x", limit=9),
+    "webhook events behind": lambda connection: webhook_replay.behind(connection, 5, frozenset(EventType)),
 }
 WRITES: dict[str, Callable[[Any], Any]] = {
+    "report": lambda tx: reports.add(tx, b"x", None, ReportSource.SMTP, NOW),
+    "report again": lambda tx: [reports.retry(tx, "rep_x"), reports.fail(tx, "rep_x", "", final=True)],
     "risks": lambda tx: lifecycle.report_risks(tx, NOW),
     "claim": lambda tx: lifecycle.claim(tx, "msg_x", NOW),
-    "prune": lambda tx: retention.prune(tx, NOW, keep_messages=9, keep_events=9),
+    "addresses": lambda tx: address_states.sweep(tx, NOW),
+    "forget": lambda tx: address_book.forget(tx, TARO.identity, NOW),
+    "webhook record": lambda tx: webhooks.record(tx, "x", Progress(1, [], {1: "a"}), NOW),
+    "webhook back": lambda tx: webhooks.hurry(tx, "x", NOW),
+    "webhook down": lambda tx: webhooks.give_up(tx, "x", NOW, NOW),
+    "webhook replay": lambda tx: webhook_replay.requeue(tx, "x", None, NOW),
+    "prune": lambda tx: retention.prune(tx, NOW, keep_messages=9, keep_events=9, keep_reports=9),
 }
 
 
@@ -108,6 +159,32 @@ async def test_way_of_a_code_uses_indexes(store: Store) -> None:
         await store.write(lambda tx: lifecycle.use(tx, done.message.id, NOW, NOW))  # type: ignore[union-attr]
         await store.read(lambda connection: events.page(connection, 0, [], 9))
     assert len(made) > 15
+    await _check_plans(store, made)
+
+
+async def test_delivery_to_a_known_address_asks_for_its_state_once(store: Store) -> None:
+    """Where nothing is wrong a code costs one look at its address when it is taken and one when it is delivered."""
+    await conclude(store, await accepted(store), attempt(Permanence.DELIVERED, category=Category.DELIVERED))
+    with _statements(store) as made:
+        message = await accepted(store, accepted_at=NOW + 1)
+        await conclude(store, message, attempt(Permanence.DELIVERED, category=Category.DELIVERED), now=NOW + 2)
+    about = [statement.split()[0] for statement in made if "addresses" in statement or "evidence" in statement]
+    assert about == ["SELECT", "SELECT"]
+
+
+async def test_way_of_a_flagged_address_uses_indexes(store: Store) -> None:
+    """From refusals over a report and a site that is at fault to the end of a state: every statement by an index."""
+    told = Evidence(
+        at=NOW, source=Source.REPORT, strength=Strength.STRONG, category=Category.MAILBOX_FULL, message="msg_x"
+    )
+    with _statements(store) as made:
+        for number in range(25):
+            message = await accepted(store, to=f"{number}@docomo.ne.jp", challenge=None)
+            await conclude(store, message, attempt(Permanence.PERMANENT, category=Category.USER_UNKNOWN))
+        await store.write(lambda tx: address_states.note(tx, "0@docomo.ne.jp", told, NOW))
+        await store.write(lambda tx: address_states.sweep(tx, NOW + 700))
+        await store.write(lambda tx: address_states.sweep(tx, NOW + 90000))
+    assert sum(statement.startswith("UPDATE destinations") for statement in made) == 2
     await _check_plans(store, made)
 
 
@@ -159,11 +236,23 @@ def _statements(store: Store) -> Iterator[list[str]]:
         store._writer._connection.connection.dbapi_connection.set_trace_callback(None)  # type: ignore[union-attr]
 
 
+#: What is read as a whole: tables of a few rows, and the indexes of what still has something before it.
+SMALL = (
+    "facts",
+    "sqlite_sequence",
+    "CONSTANT",
+    "webhook_endpoints",
+    "messages_queued",
+    "reports_pending",
+    "reports_quarantined",
+)
+
+
 async def _check_plans(store: Store, made: list[str]) -> None:
     assert made
     for statement in list(made):
         for step in await _plan(store, statement):
-            small = "messages_queued" in step or any(name in step for name in ("facts", "sqlite_sequence", "CONSTANT"))
+            small = any(name in step for name in SMALL)
             assert small or not step.startswith("SCAN"), f"{step}: {statement}"
 
 

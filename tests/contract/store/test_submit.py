@@ -10,7 +10,7 @@ from mailsvc.domain.message import MessageState, Revocation
 from mailsvc.store import Store, lifecycle, messages
 from mailsvc.store.submit import RateLimited
 from tests.support.domain import CODE, NOW
-from tests.support.store import accept, accepted, asked, count, current, log_of, notice, types_of
+from tests.support.store import GUIDE, accept, accepted, asked, count, current, log_of, notice, types_of
 
 LIMITS = ((2, 30.0), (3, 600.0))
 
@@ -30,7 +30,7 @@ async def test_accepted_message_is_stored_as_claimed(store: Store) -> None:
     (event,) = await log_of(store)
     assert (event.type, event.at, event.message) == ("message.accepted", NOW, message.id)
     assert (event.challenge, event.customer, event.address) == ("login-1", "c-000123", "Taro@Docomo.ne.jp")
-    assert event.data == await store.read(lambda connection: messages.view(connection, message))
+    assert event.data == await store.read(lambda connection: messages.view(connection, message, GUIDE, NOW))
 
 
 async def test_newer_code_supersedes_one_that_waits(store: Store) -> None:

@@ -1,61 +1,38 @@
-"""Replies become verdicts: every stage with every class of code, every known status, the hints in the text."""
+"""Replies become verdicts: every stage with every class of code; rules match by all their conditions, in order."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from mailsvc.domain import classify
-from mailsvc.domain.classify import classify_reply
-from mailsvc.domain.outcome import Category, Permanence, Scope, Verdict
+from mailsvc.domain.classify import Classifier, Rule, Words
+from mailsvc.domain.outcome import Category, Permanence, Scope
 from mailsvc.domain.reply import Reply, Stage
 
 SESSION = [Stage.DNS, Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.AUTH]
-COMMANDS = [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT]
 CODES = [220, 250, 354, 421, 450, 451, 452, 454, 500, 501, 530, 535, 550, 552, 553, 554]
-STATUS = {  # the class stands in the code: category at RCPT, category elsewhere
-    "1.1": (Category.USER_UNKNOWN, Category.REMOTE_ERROR),
-    "1.2": (Category.DOMAIN_UNKNOWN, Category.REMOTE_ERROR),
-    "1.10": (Category.DOMAIN_UNKNOWN, Category.REMOTE_ERROR),
-    "1.6": (Category.MAILBOX_DISABLED, Category.MAILBOX_DISABLED),
-    "2.1": (Category.MAILBOX_DISABLED, Category.MAILBOX_DISABLED),
-    "2.2": (Category.MAILBOX_FULL, Category.MAILBOX_FULL),
-    "2.3": (Category.MESSAGE_TOO_LARGE, Category.MESSAGE_TOO_LARGE),
-    "3.4": (Category.MESSAGE_TOO_LARGE, Category.MESSAGE_TOO_LARGE),
-    "6.0": (Category.CONTENT_REJECTED, Category.CONTENT_REJECTED),
-    "7.8": (Category.AUTH_FAILED, Category.AUTH_FAILED),
-    **{f"7.{detail}": (Category.AUTH_FAILED, Category.AUTH_FAILED) for detail in range(20, 27)},
-    "0.0": (Category.REMOTE_ERROR, Category.REMOTE_ERROR),
-    "1.0": (Category.REMOTE_ERROR, Category.REMOTE_ERROR),
-    "7.1": (Category.REMOTE_ERROR, Category.REMOTE_ERROR),
-    "11.1": (Category.REMOTE_ERROR, Category.REMOTE_ERROR),
-    "1.11": (Category.REMOTE_ERROR, Category.REMOTE_ERROR),
-}
-HINTS = [
-    ("450 4.2.0 <taro@example.jp>: Recipient address rejected: Greylisted", Category.GREYLISTED),
-    ("451 graylisting in action, come back later", Category.GREYLISTED),
-    ("451 4.7.1 Grey-listed, rate 3/s", Category.GREYLISTED),
-    ("421 4.7.28 Our system has detected an unusual rate of mail", Category.RATE_LIMITED),
-    ("452 4.5.3 Too many recipients", Category.RATE_LIMITED),
-    ("450 4.7.1 Error: too much mail from 192.0.2.1", Category.RATE_LIMITED),
-    ("421 sending too fast", Category.RATE_LIMITED),
-    ("421 4.7.0 THROTTLED", Category.RATE_LIMITED),
-    ("450 4.7.1 excessive mail", Category.RATE_LIMITED),
-    ("452 4.2.2 mailbox full", Category.MAILBOX_FULL),
-    ("451 4.3.0 see https://corporate.example/separate", Category.REMOTE_TEMPORARY),
-    ("451 4.3.0 the operator is restarting us", Category.REMOTE_TEMPORARY),
-    ("450 4.1.1 user unknown for now", Category.REMOTE_TEMPORARY),
-    ("451", Category.REMOTE_TEMPORARY),
+UNKNOWN = Rule(name="unknown", category=Category.USER_UNKNOWN, confidence=0.9, says=("no such user",))
+BARE = Classifier([])
+ONE = Classifier([UNKNOWN])
+HEADS = [
+    ("550 5.1.1 no", (550, "5.1.1", "no")),
+    ("550-5.1.1 no\r\n550 5.1.1 one", (550, "5.1.1", "no 550 5.1.1 one")),
+    ("smtp; 450 4.2.2 full", (450, "4.2.2", "full")),
+    ("SMTP;550 no (#5.1.1)", (550, None, "no (#5.1.1)")),
+    ("554", (554, None, "")),
+    ("550 #5.1.0 Address rejected.", (550, "5.1.0", "Address rejected.")),
+    ("192.0.2.1 said 550", (None, None, "192.0.2.1 said 550")),
+    ("5501 no", (None, None, "5501 no")),
+    ("550 5.1.1.1 no", (550, None, "5.1.1.1 no")),
+    ("", (None, None, "")),
 ]
-
-
-def reply(text: str) -> Reply:
-    return Reply(int(text[:3]), (text[4:],))
 
 
 @pytest.mark.parametrize(("code", "stage"), list(itertools.product(CODES, Stage)))
 def test_every_code_at_every_stage_has_scope_and_permanence(code: int, stage: Stage) -> None:
     """What concerns the server or the session is temporary; else a 5yz ends the message and a 4yz does not."""
-    verdict = classify_reply(Reply(code, ("text",)), stage)
+    verdict = BARE.verdict(Reply(code, ("text",)), stage)
     if stage is Stage.DOT and code < 300:
         assert verdict == classify.DELIVERED
         return
@@ -65,40 +42,108 @@ def test_every_code_at_every_stage_has_scope_and_permanence(code: int, stage: St
     assert verdict.category is (Category.REMOTE_ERROR if code >= 500 and not host else Category.REMOTE_TEMPORARY)
 
 
-@pytest.mark.parametrize(("status", "stage"), list(itertools.product(STATUS, COMMANDS)))
-def test_every_permanent_status_has_its_category(status: str, stage: Stage) -> None:
-    """A 5yz with an enhanced status is named by it; only at RCPT may it say that the address does not exist."""
-    verdict = classify_reply(Reply(550, (f"5.{status} text",)), stage)
-    assert verdict.category is STATUS[status][stage is not Stage.RCPT]
-    assert verdict.permanence is Permanence.PERMANENT
-    assert stage is Stage.RCPT or not verdict.category.hard
-
-
-@pytest.mark.parametrize(("status", "stage"), list(itertools.product(STATUS, SESSION)))
-def test_no_status_of_a_session_ends_a_message(status: str, stage: Stage) -> None:
-    """Whatever a server says before MAIL is of itself: the message waits and nobody is accused."""
-    verdict = classify_reply(Reply(554, (f"5.{status} text",)), stage)
-    assert (verdict.permanence, verdict.scope) == (Permanence.TRANSIENT, Scope.HOST)
-    assert not verdict.category.hard
-
-
-@pytest.mark.parametrize("code", [550, 551, 552, 553, 554])
 @pytest.mark.parametrize("stage", Stage)
-def test_code_alone_is_never_hard(code: int, stage: Stage) -> None:
-    """No 5yz without an enhanced status says that an address does not exist, whatever its words."""
-    assert not classify_reply(Reply(code, ("no such user here",)), stage).category.hard
+def test_nobody_is_unknown_before_being_named(stage: Stage) -> None:
+    """Only from RCPT on can a reply be about the recipient."""
+    verdict = ONE.verdict(Reply(550, ("no such user here",)), stage)
+    assert verdict.category.hard is (stage in (Stage.RCPT, Stage.DATA, Stage.DOT))
 
 
-@pytest.mark.parametrize(("text", "category"), HINTS)
-def test_hint_in_a_temporary_reply_names_its_category(text: str, category: Category) -> None:
-    """Greylisting, rate limits and full mailboxes are told apart by what the server says."""
-    assert classify_reply(reply(text), Stage.RCPT).category is category
+def test_temporary_reply_keeps_its_category_and_stays_temporary() -> None:
+    """A 4yz that says that there is no such user says so, and the mail is tried again."""
+    verdict = ONE.verdict(Reply(450, ("no such user here",)), Stage.RCPT)
+    assert (verdict.category, verdict.permanence) == (Category.USER_UNKNOWN, Permanence.TRANSIENT)
 
 
-def test_hints_do_not_soften_a_permanent_reply() -> None:
-    """A 5yz that talks of rates or greylists stays a 5yz."""
-    verdict = classify_reply(reply("550 5.7.1 rate limit, greylisted"), Stage.RCPT)
-    assert verdict == Verdict(Category.REMOTE_ERROR, Permanence.PERMANENT, Scope.RECIPIENT)
+@pytest.mark.parametrize("category", [Category.REMOTE_ERROR, Category.UNKNOWN])
+def test_temporary_reply_is_no_lasting_fault(category: Category) -> None:
+    """Where a rule finds a lasting fault in a 4yz, it is a temporary one."""
+    classifier = Classifier([replace(UNKNOWN, category=category)])
+    assert classifier.verdict(Reply(450, ("no such user",)), Stage.RCPT).category is Category.REMOTE_TEMPORARY
+    assert classifier.verdict(Reply(550, ("no such user",)), Stage.RCPT).category is category
+
+
+def test_verdict_reads_every_line_and_the_host() -> None:
+    """The words may be spread over the lines of a reply, each with its codes; the host is compared without case."""
+    classifier = Classifier([replace(UNKNOWN, sites=("mail.example",))])
+    reply = Reply(550, ("5.1.1 There is no such", "5.1.1 user here"))
+    assert classifier.verdict(reply, Stage.RCPT, "MX1.Mail.Example").category is Category.USER_UNKNOWN
+    assert classifier.verdict(reply, Stage.RCPT, "mx1.notmail.example").category is Category.REMOTE_ERROR
+    assert classifier.verdict(reply, Stage.RCPT).category is Category.REMOTE_ERROR
+
+
+@pytest.mark.parametrize(("said", "expected"), HEADS)
+def test_reply_is_taken_apart(said: str, expected: tuple[int | None, str | None, str]) -> None:
+    """Reply code and status are read off the head only."""
+    words = Words.of(said)
+    assert (words.code, words.status, words.text) == expected
+
+
+CONDITIONS = [
+    ({}, True),
+    ({"sites": ("mail.example",)}, True),
+    ({"sites": ("other.example", "shop.example")}, True),
+    ({"sites": ("other.example",)}, False),
+    ({"domains": ("shop.example",)}, True),
+    ({"domains": ("mail.example",)}, False),
+    ({"stages": frozenset({Stage.RCPT, Stage.DATA})}, True),
+    ({"stages": frozenset({Stage.DATA, None})}, False),
+    ({"codes": frozenset({"550"})}, True),
+    ({"codes": frozenset({"5xx"})}, True),
+    ({"codes": frozenset({"450", "4xx", "none"})}, False),
+    ({"statuses": frozenset({"5.1.1"})}, True),
+    ({"statuses": frozenset({"x.1.1"})}, True),
+    ({"statuses": frozenset({"x.1.x"})}, True),
+    ({"statuses": frozenset({"5.2.1"})}, True),
+    ({"statuses": frozenset({"4.1.1", "5.1.0"})}, False),
+    ({"says": ()}, True),
+    ({"says": ("user unknown",)}, False),
+    ({"says": ("user unknown", "such user")}, True),
+]
+
+
+@pytest.mark.parametrize(("conditions", "met"), CONDITIONS)
+def test_all_conditions_of_a_rule_must_be_met(conditions: dict[str, object], met: bool) -> None:  # noqa: FBT001  a table
+    """Phrases, site, domain, stage, code and status: an empty condition is met, another by one of its values."""
+    words = Words.of(
+        "550 5.1.1 no such user (#5.2.1)", stage=Stage.RCPT, host="mx.mail.example", recipient_domain="shop.example"
+    )
+    found = Classifier([replace(UNKNOWN, **conditions)]).find(words)
+    assert (found.rule == "unknown") is met
+    assert found.status == "5.1.1"
+
+
+def test_first_rule_that_matches_wins() -> None:
+    """The order of the rules decides, not how much of a text they match."""
+    full = Rule(name="full", category=Category.MAILBOX_FULL, confidence=0.8, statuses=frozenset({"x.2.2"}))
+    words = Words.of("550 5.2.2 no such user")
+    assert Classifier([full, UNKNOWN]).find(words).rule == "full"
+    assert Classifier([UNKNOWN, full]).find(words).rule == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("said", "category"),
+    [
+        ("450 x", Category.REMOTE_TEMPORARY),
+        ("550 x", Category.REMOTE_ERROR),
+        ("x (#4.0.0)", Category.REMOTE_TEMPORARY),
+        ("x (#5.0.0)", Category.REMOTE_ERROR),
+        ("x", Category.UNKNOWN),
+        ("", Category.UNKNOWN),
+    ],
+)
+def test_what_no_rule_knows_is_told_by_the_class_of_its_code(said: str, category: Category) -> None:
+    """Neither words nor status known: the code says whether it may pass, with little confidence."""
+    found = BARE.find(Words.of(said))
+    assert (found.category, found.rule) == (category, "reply code")
+    assert found.confidence < 0.5
+
+
+def test_conditions_without_a_code_can_be_asked_for() -> None:
+    """Reports often have words only; a rule may want just those."""
+    classifier = Classifier([replace(UNKNOWN, codes=frozenset({"none"}), stages=frozenset({None}))])
+    assert classifier.find(Words.of("no such user")).rule == "unknown"
+    assert classifier.find(Words.of("550 no such user")).rule == "reply code"
 
 
 def test_hard_categories_are_the_two_of_the_contract() -> None:

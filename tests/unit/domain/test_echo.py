@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailsvc.domain.echo import gives_away
+from mailsvc.domain.echo import gives_away, without_codes
 
 CODE = "739251"
 BODY = f"認証コード：{CODE}\r\n".encode()
@@ -46,3 +46,34 @@ def test_code_is_found_anywhere_in_a_base64_body(before: bytes, after: bytes) ->
 def test_other_words_are_not_the_code(text: str) -> None:
     """Replies as they are usual are kept."""
     assert not gives_away(text, CODE)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        CODE,
+        "７３９２５１",
+        "=37=33=39=32=35=31",
+        CODE.encode().hex(),
+        base64.b64encode(CODE.encode()).decode(),
+        *(base64.b64encode(b"x" * before + BODY).decode() for before in range(3)),
+        "x" + base64.b64encode(BODY).decode(),
+    ],
+)
+def test_text_is_cleared_of_what_may_be_a_code(code: str) -> None:
+    """Where the code is known no more, every group of six digits is masked, in whatever coding, and nothing else."""
+    cleared = without_codes(f"552 5.2.2 <taro@example.jp> mailbox full: {code} (in reply)")
+    assert cleared == "552 5.2.2 <taro@example.jp> mailbox full: ****** (in reply)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 5.1.1 <taro1234567@example.jp>: User unknown in virtual mailbox table",
+        "452 4.2.2 quota 52428800 of 52428801; see https://example.jp/help?answer=81126",
+        "421 4.7.0 [192.0.2.1 15] d9443c01a7336-2a1b2c3d4e5fsi12345678 - gsmtp",
+    ],
+)
+def test_words_of_a_site_stay(text: str) -> None:
+    """Numbers of other lengths, names and queue ids are left alone."""
+    assert without_codes(text) == text

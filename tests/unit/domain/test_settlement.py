@@ -7,7 +7,7 @@ import pytest
 from mailsvc.domain.event import EventType
 from mailsvc.domain.message import MessageState, Revocation
 from mailsvc.domain.outcome import Category, Permanence, Scope
-from mailsvc.domain.settlement import Settlement, expire, settle
+from mailsvc.domain.settlement import Settlement, expire, give_up, settle
 from tests.support.domain import NOW, attempt, message
 
 REVOKED = [None, Revocation.SUPERSEDED, Revocation.CANCELLED]
@@ -25,6 +25,14 @@ ENOUGH = {
     Permanence.DELIVERED: set(),
     Permanence.PERMANENT: set(),
 }
+#: The same where a copy may have arrived before.
+ENOUGH_AFTER_A_COPY = {
+    Permanence.AMBIGUOUS: set(),
+    Permanence.STOPPED: REPEATED,
+    Permanence.TRANSIENT: {290.0},
+    Permanence.DELIVERED: set(),
+    Permanence.PERMANENT: set(),
+}
 ENDS = {
     Permanence.DELIVERED: "sent",
     Permanence.PERMANENT: "failed",
@@ -32,6 +40,7 @@ ENDS = {
     Permanence.STOPPED: "expired",
     Permanence.TRANSIENT: "expired",
 }
+LOST = "the line was lost after the dot"
 WALK = list(itertools.product(Permanence, REVOKED, LEFT, [0, 1, 2], [False, True]))
 
 
@@ -43,7 +52,8 @@ def _settle(
         accepted_at=NOW + left - 300, expires_at=NOW + left, is_code=is_code, state=state, revoked=revoked,
         ambiguous=ambiguous, at_risk=at_risk,
     )  # fmt: skip
-    return settle(row, [attempt(permanence)], now=NOW, jitter=0.5)
+    before = [attempt(Permanence.AMBIGUOUS, reply=LOST)] * ambiguous
+    return settle(row, [*before, attempt(permanence)], now=NOW, jitter=0.5)
 
 
 @pytest.mark.parametrize("state", [state for state in MessageState if state.final])
@@ -60,34 +70,35 @@ def test_queued_message_goes_on_or_ends(permanence: Permanence) -> None:
     for case in (case for case in WALK if case[0] is permanence):
         _, revoked, left, ambiguous, at_risk = case
         settled = _settle(permanence, left, revoked=revoked, ambiguous=ambiguous, at_risk=at_risk)
-        goes_on = revoked is None and left in ENOUGH[permanence]
-        if permanence is Permanence.AMBIGUOUS and ambiguous:  # two copies may have left
-            goes_on = False
-        if goes_on:
+        enough = ENOUGH_AFTER_A_COPY if ambiguous else ENOUGH
+        if revoked is None and left in enough[permanence]:
             assert settled.outcome is None, case
             assert settled.events == (EventType.MESSAGE_DEFERRED,), case
-            _check_next(permanence, left, settled.next_attempt_at)
+            _check_next(permanence, left - 62 if ambiguous else left - 35, settled.next_attempt_at)
         else:
             _check_end(case, settled)
 
 
-def _check_next(permanence: Permanence, left: float, at: float | None) -> None:
+def _check_next(permanence: Permanence, latest: float, at: float | None) -> None:
     assert at is not None
     if permanence is Permanence.TRANSIENT:
-        assert NOW + 2 <= at <= NOW + max(left - 35, 2)
+        assert NOW + 2 <= at <= NOW + max(latest, 2)
     else:
         assert at == NOW
 
 
 def _check_end(case: tuple[Permanence, Revocation | None, float, int, bool], settled: Settlement) -> None:
-    permanence, revoked, _, _, at_risk = case
+    permanence, revoked, _, ambiguous, at_risk = case
     overruled = revoked and permanence not in (Permanence.DELIVERED, Permanence.AMBIGUOUS)
     state = revoked.value if revoked and overruled else ENDS[permanence]
+    no_try_fits = state == "expired"
+    if ambiguous and state != "sent":
+        state = "unknown"
     assert settled.outcome is not None, case
     assert settled.next_attempt_at is None, case
     assert settled.outcome.state == state, case
     assert settled.outcome.at == NOW
-    warned = ["message.at_risk"] if state == "expired" and not at_risk else []
+    warned = ["message.at_risk"] if no_try_fits and not at_risk else []
     assert list(settled.events) == [*warned, f"message.{state}"], case
 
 
@@ -130,7 +141,6 @@ def test_outcome_keeps_the_last_words_and_the_relay() -> None:
         ([Permanence.TRANSIENT], Category.GREYLISTED),
         ([Permanence.TRANSIENT, Permanence.STOPPED], Category.GREYLISTED),
         ([Permanence.TRANSIENT, Permanence.STOPPED, Permanence.STOPPED], Category.GREYLISTED),
-        ([Permanence.STOPPED, Permanence.AMBIGUOUS], Category.GREYLISTED),
     ],
 )
 def test_expired_message_names_what_its_last_real_attempt_met(ends: list[Permanence], cause: Category | None) -> None:
@@ -138,9 +148,48 @@ def test_expired_message_names_what_its_last_real_attempt_met(ends: list[Permane
     tries = [
         attempt(end, category=Category.UNKNOWN if end is Permanence.STOPPED else Category.GREYLISTED) for end in ends
     ]
-    outcome = expire(tries, now=NOW).outcome
+    outcome = expire(message(), tries, now=NOW).outcome
     assert outcome is not None
     assert (outcome.state, outcome.category, outcome.cause) == (MessageState.EXPIRED, Category.EXPIRED, cause)
+
+
+LATER_ENDS = [Permanence.PERMANENT, Permanence.TRANSIENT, Permanence.STOPPED]
+
+
+@pytest.mark.parametrize("later", LATER_ENDS)
+@pytest.mark.parametrize("revoked", REVOKED)
+@pytest.mark.parametrize("left", [60.0, 1.0, -5.0])
+def test_message_that_may_have_arrived_ends_as_unknown(
+    later: Permanence, revoked: Revocation | None, left: float
+) -> None:
+    """No later refusal, and no deadline, takes back what may have arrived; the outcome says how it may have."""
+    outcome = _settle(later, left, revoked=revoked, ambiguous=1).outcome
+    assert outcome is not None
+    assert (outcome.state, outcome.category, outcome.cause, outcome.reply) == ("unknown", None, None, LOST)
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_refusal_of_the_repeat_is_no_verdict_on_the_first_copy(scope: Scope) -> None:
+    """A 5yz to the second copy ends the message as unknown at once, whomever it is about, also with a second route."""
+    tries = [attempt(Permanence.AMBIGUOUS, reply=LOST), attempt(Permanence.PERMANENT, scope=scope)]
+    settled = settle(message(ambiguous=1), tries, now=NOW + 10, jitter=0.0, has_fallback=True)
+    assert settled.outcome is not None
+    assert (settled.outcome.state, settled.events) == ("unknown", (EventType.MESSAGE_UNKNOWN,))
+
+
+@pytest.mark.parametrize("is_code", [True, False])
+def test_message_that_may_have_arrived_does_not_expire_and_does_not_fail(is_code: bool) -> None:  # noqa: FBT001  a parameter
+    """Where no further try is made, or none can be, the end is unknown after an ambiguous attempt."""
+    row, tries = message(is_code=is_code, ambiguous=1), [attempt(Permanence.AMBIGUOUS, reply=LOST), attempt()]
+    for settled in (expire(row, tries, now=NOW + 250), give_up(row, tries, "its key is gone", now=NOW + 10)):
+        assert settled.events == (EventType.MESSAGE_UNKNOWN,)
+        assert settled.outcome is not None
+        assert (settled.outcome.state, settled.outcome.category, settled.outcome.reply) == ("unknown", None, LOST)
+
+
+def test_message_that_was_repeated_with_success_is_sent() -> None:
+    """The second copy's 250 is the end, whatever became of the first."""
+    assert _settle(Permanence.DELIVERED, 10.0, ambiguous=1).outcome == _settle(Permanence.DELIVERED, 10.0).outcome
 
 
 @pytest.mark.parametrize(
@@ -156,8 +205,17 @@ def test_refusal_of_us_goes_on_by_the_second_route(scope: Scope, by_second: bool
     assert settle(message(), [tried], now=NOW, jitter=0.0).outcome is not None
 
 
-@pytest.mark.parametrize("permanence", [Permanence.TRANSIENT, Permanence.STOPPED])
-def test_notice_goes_on_to_its_last_seconds(permanence: Permanence) -> None:
-    """A notice has no guard: while a try fits before its deadline there is one."""
-    assert _settle(permanence, 2.0, is_code=False).next_attempt_at is not None
-    assert _settle(permanence, -0.5, is_code=False).outcome is not None
+@pytest.mark.parametrize(
+    ("permanence", "left", "goes_on"),
+    [
+        (Permanence.TRANSIENT, 36.0, True),
+        (Permanence.TRANSIENT, 34.0, False),
+        (Permanence.STOPPED, 2.0, True),
+        (Permanence.STOPPED, -0.5, False),
+    ],
+)
+def test_notice_goes_on_while_a_try_fits(permanence: Permanence, left: float, goes_on: bool) -> None:  # noqa: FBT001  a parameter
+    """A notice has no guard: a try that was stopped is made again up to its deadline."""
+    settled = _settle(permanence, left, is_code=False)
+    assert (settled.next_attempt_at is not None) == goes_on
+    assert (settled.outcome is None) == goes_on

@@ -28,6 +28,7 @@ def test_queued_message_has_the_shape_of_the_contract() -> None:
         "outcome": None,
         "used_at": None,
         "feedback": [],
+        "address": None,
     }
 
 
@@ -40,6 +41,7 @@ def test_attempt_has_the_shape_of_the_contract() -> None:
             "at": "2026-11-23T01:15:42.500Z",
             "host": "mx.example.jp",
             "ip": "192.0.2.1",
+            "destination": None,
             "stage": "rcpt",
             "reply": "450 4.2.0 try later",
             "category": "remote_temporary",

@@ -1,0 +1,1 @@
+"""What bounces and replies mean: mailsvc's answers against those of people, beside a peer."""
