@@ -23,8 +23,8 @@ from mailsvc.delivery.handed import CLOSING, Handed
 from mailsvc.delivery.places import Places
 from mailsvc.delivery.pool import Pool
 from mailsvc.delivery.session import Kind
-from mailsvc.domain.classify import Classifier
-from mailsvc.domain.outcome import Category
+from mailsvc.domain.outcome import Category, Verdict
+from mailsvc.domain.reply import Reply, Stage
 
 #: A destination that says "slow down" gets no new session for so long, doubled while it goes on (seconds).
 BACK_OFF_MIN = 3.0
@@ -42,6 +42,9 @@ SIZE = 10_000
 
 #: The longest an idle connection may be kept (seconds): servers let go after five minutes, RFC 5321 4.5.3.2.7.
 IDLE_MAX = 300
+
+#: Says what a reply means, given its stage and who gave it.
+Judge = Callable[[Reply, Stage, str | None], Verdict]
 
 _OWN = Path(__file__).with_name("profiles.toml")
 
@@ -177,7 +180,7 @@ class Destinations:
                 del self._known[site]
 
 
-def wants_less(handed: Handed, classifier: Classifier) -> bool:
+def wants_less(handed: Handed, judge: Judge) -> bool:
     """Whether a site wants less of us: by a 421, or by words about our rate under any code.
 
     How fast one mailbox may be written to (RFC 3463 3.3) is no matter of the site's other users.
@@ -188,8 +191,7 @@ def wants_less(handed: Handed, classifier: Classifier) -> bool:
     if ended.reply.code == CLOSING:
         return True
     of_mailbox = (ended.reply.enhanced or "").split(".")[1:2] == ["2"]
-    verdict = classifier.verdict(ended.reply, ended.stage, handed.host)
-    return verdict.category is Category.RATE_LIMITED and not of_mailbox
+    return judge(ended.reply, ended.stage, handed.host).category is Category.RATE_LIMITED and not of_mailbox
 
 
 def load_profiles(own: Path | None = None) -> list[Profile]:

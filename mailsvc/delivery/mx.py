@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 from mailsvc.delivery.destinations import Destinations, Profile, wants_less
@@ -34,6 +34,8 @@ _NO_DOMAIN = Verdict(Category.DOMAIN_UNKNOWN, Permanence.PERMANENT, Scope.RECIPI
 _DNS_TROUBLE = Verdict(Category.NETWORK_ERROR, Permanence.TRANSIENT, Scope.SESSION)
 #: Knows replies by their codes only.
 _NO_RULES = Classifier(())
+#: Replies whose meaning is kept.
+_JUDGED = 64
 
 
 class KnownDomains(Protocol):
@@ -72,7 +74,7 @@ class MxRoute:
         self._port = port
         self._shares = Shares(sessions)
         self._sessions = Sessions()
-        self._classifier = classifier
+        self._judge = lru_cache(_JUDGED)(classifier.verdict)  # a site in trouble says the same again and again
 
     def predicted_wait(self) -> float:
         """Return the seconds that a mail taken now would wait for a session of this process."""
@@ -150,7 +152,7 @@ class MxRoute:
             self._targets.shaky.note(target.ip)
         else:
             self._targets.shaky.forget(target.ip)
-        if wants_less(handed, self._classifier):
+        if wants_less(handed, self._judge):
             destination.slow_down()
         elif handed.round_goes_on or kind is Kind.AMBIGUOUS:
             destination.led_nowhere()
@@ -171,11 +173,11 @@ class MxRoute:
             return False
         if turn.hand_over_by - asyncio.get_running_loop().time() < _LAST_ROUND:
             return True
-        if wants_less(handed, self._classifier):
+        if wants_less(handed, self._judge):
             return False
         if ended.stage is Stage.MAIL:
             return True
-        category = self._classifier.verdict(ended.reply, ended.stage, handed.host).category
+        category = self._judge(ended.reply, ended.stage, handed.host).category
         return ended.stage is Stage.RCPT and handed.ip == turn.stay_with and category is Category.REMOTE_TEMPORARY
 
     def _endpoint(self, target: Target, profile: Profile) -> Endpoint:

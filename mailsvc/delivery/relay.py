@@ -53,7 +53,7 @@ class RelayRoute:
         profile = Profile("relay", (), connections=sessions, mails=self._endpoint.mails, idle=self._endpoint.idle)
         self._relay = Destination(host, profile, first=sessions, back_off_max=BACK_OFF_MAX)
         self._sessions = Sessions()
-        self._classifier = classifier
+        self._judge = classifier.verdict
 
     def predicted_wait(self) -> float:
         """Return the seconds that a mail taken now would wait for a session."""
@@ -94,7 +94,7 @@ class RelayRoute:
         return [replace(made[0], dns=dns), *made[1:]]
 
     def _learn(self, handed: Handed) -> None:
-        if wants_less(handed, self._classifier):
+        if wants_less(handed, self._judge):
             self._relay.slow_down()
         elif handed.ended.kind is Kind.ACCEPTED:
             self._relay.went_well()

@@ -57,10 +57,13 @@ class Outbox:
             else:
                 self.window.add(item)
 
-    def take_back(self, row: Row, event: Event) -> None:
-        """Take an event that failed before, unless it is here already."""
-        if row.seq not in self.window and row.seq not in self.book:
-            self.window.add(self._item(event, row.at, tries=row.tries, stored=True))
+    def take_back(self, rows: Sequence[tuple[Row, Event]]) -> None:
+        """Take events that failed before, or waited behind such ones, unless they are here already."""
+        # One that failed again since the last record still looks due, and those behind it free.
+        blocked = self.book.blocked
+        for row, event in rows:
+            if row.seq not in self.window and row.seq not in self.book and row.lane not in blocked:
+                self.window.add(self._item(event, row.at, tries=row.tries, stored=True))
 
     def next(self, under_way: Collection[Item], now: float) -> Item | None:
         """Return what is to be sent beside what is under way; None: nothing, for now."""

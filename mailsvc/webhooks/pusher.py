@@ -191,8 +191,7 @@ class Pusher:
             until, limit = (now, PAGE) if pause is None else (None, 1)
             read = partial(webhooks.due, key=self.target.key, now=now, until=until, limit=limit)
             found, self._due_at = await self._store.read(read)
-            for row, event in found:
-                self.outbox.take_back(row, event)
+            self.outbox.take_back(found)
 
     def _send(self) -> None:
         """Begin as many requests as may be under way."""

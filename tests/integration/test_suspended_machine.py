@@ -60,7 +60,7 @@ async def test_code_that_slept_through_its_life_ends_when_the_machine_wakes(
             delivery = Delivery(
                 store=store,
                 clock=clock,
-                finish=lambda _: b"mail",
+                finish=lambda _: b"Subject: mail\r\n\r\nmail\r\n",
                 signers=signers,
                 classifier=Classifier([]),
                 route=route,
@@ -70,9 +70,9 @@ async def test_code_that_slept_through_its_life_ends_when_the_machine_wakes(
             now = clock.now()
             message = await accepted(store, accepted_at=now, expires_at=now + 300)
             round_ = asyncio.create_task(delivery.attempt(message, now))
-            await route.asked.wait()
-            clock.asleep = 3600.0
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(10):
+                await route.asked.wait()
+                clock.asleep = 3600.0
                 ended = await round_
     assert ended.state == state
     assert ended.attempts == 1

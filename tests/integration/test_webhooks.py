@@ -4,12 +4,14 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from mailsvc import __version__
 from mailsvc.clock import Clock
@@ -261,6 +263,47 @@ async def test_absent_endpoint_is_told_in_words(store: Store) -> None:
     assert state.failure.problem.startswith("no connection")
 
 
+@pytest.fixture
+def authority() -> trustme.CA:
+    """Return a throw-away certificate authority."""
+    return trustme.CA()
+
+
+def certified(authority: trustme.CA, name: str) -> WebhookReceiver:
+    """Return a receiver with a certificate for a name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    return WebhookReceiver(tls=context)
+
+
+async def test_https_endpoint_is_trusted_by_the_machines_certificates(
+    store: Store, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`SSL_CERT_FILE` names a company's own authority."""
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    async with certified(authority, "127.0.0.1") as receiver, pushing(store, target(receiver)):
+        await happened(store, "msg_a")
+        await receiver.until_taken(1)
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["another name", "unknown authority"])
+async def test_wrong_certificate_gets_nothing(
+    store: Store, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, trusted: bool
+) -> None:
+    """Neither the certificate of another host nor that of an unknown authority is taken; operators read why."""
+    if trusted:
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    receiver = certified(authority, "other.example.jp" if trusted else "127.0.0.1")
+    async with receiver, pushing(store, target(receiver)) as webhooks:
+        await happened(store, "msg_a")
+        state = await state_of(webhooks, once=lambda state: state.failure)
+    assert state.failure is not None
+    assert "certificate verify failed" in state.failure.problem.lower()
+    assert receiver.got == []
+
+
 @pytest.mark.parametrize("act", [DIE, Act(size=5_000_000), Act(204, size=0)], ids=["dies", "endless answer", "empty"])
 async def test_answer_counts_whatever_follows_it(store: Store, act: Act) -> None:
     """A 2xx delivers though the connection ends with it, or its body is longer than is read."""
@@ -269,6 +312,19 @@ async def test_answer_counts_whatever_follows_it(store: Store, act: Act) -> None
         await receiver.until_taken(2)
         state = await settled(webhooks)
     assert (len(receiver.got), state.known.cursor) == (2, 2)
+
+
+async def test_stop_lets_requests_end_and_records_them(store: Store) -> None:
+    """What is under way at a stop is answered and noted: the next start does not send it again."""
+    async with WebhookReceiver(script=lambda _event: Act(after=0.5)) as receiver:
+        async with pushing(store, target(receiver)):
+            await happened(store, "msg_a")
+            await asyncio.sleep(0.2)
+            assert receiver.got == []
+        async with pushing(store, target(receiver)) as webhooks:
+            assert (await state_of(webhooks)).known.cursor == 1
+            await asyncio.sleep(0.2)
+    assert len(receiver.taken) == len(receiver.got) == 1
 
 
 async def test_cookies_are_not_kept(store: Store) -> None:

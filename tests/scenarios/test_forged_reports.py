@@ -63,54 +63,54 @@ class Forger:
         return kinds[number % len(kinds)](self.rng.choice(self.victims), f"forged {number}")
 
     def unknown_tag(self, victim: Mailed, note: str) -> tuple[str, bytes]:
-        """A tag that was never issued."""
+        """Come to a tag that was never issued."""
         path = return_path(new_tag())
         return path, dsn(path, about=victim.message, recipient=victim.to, note=note)
 
     def cut_tag(self, victim: Mailed, note: str) -> tuple[str, bytes]:
-        """A tag with a letter missing, or changed."""
+        """Come to a tag with a letter missing, or changed."""
         tag = victim.path.partition("+")[2].partition("@")[0]
         changed = self.rng.choice([tag[:-1], tag[1:], tag[:-1] + ("a" if tag[-1] != "a" else "b"), ""])
         return return_path(changed), dsn(return_path(changed), about=victim.message, recipient=victim.to, note=note)
 
     def other_domain(self, victim: Mailed, note: str) -> tuple[str, bytes]:
-        """The right tag under another domain."""
+        """Come to the right tag under another domain."""
         path = victim.path.replace(SENDER_DOMAIN, "evil.test")
         return path, dsn(path, about=None, recipient=victim.to, note=note)
 
     def to_the_sender(self, victim: Mailed, note: str) -> tuple[str, bytes]:
-        """No tag, to the address that every recipient reads, about a message that it makes up."""
+        """Come to the address that every recipient reads, about a message that is made up."""
         to = f"no-reply@{SENDER_DOMAIN}"
         return to, dsn(to, about=new_id("msg", 1.8e9), recipient=victim.to, note=note)
 
     def to_postmaster(self, victim: Mailed, note: str) -> tuple[str, bytes]:
-        """Neither tag nor message."""
+        """Know neither tag nor message."""
         return "postmaster", dsn(f"postmaster@{SENDER_DOMAIN}", about=None, recipient=victim.to, note=note)
 
     def of_another(self, victim: Mailed, note: str) -> tuple[str, bytes]:
-        """Its own tag and message, with a victim in Final-Recipient: what its own address is worth is its own affair."""
+        """Know tag and message of the forger, with a victim in Final-Recipient."""
         return self.own.path, dsn(self.own.path, about=self.own.message, recipient=victim.to, note=note)
 
     def message_of_another(self, victim: Mailed, note: str) -> tuple[str, bytes]:
-        """Its own tag, a victim's message."""
+        """Know the forger's tag, and a victim's message."""
         return self.own.path, dsn(self.own.path, about=victim.message, recipient=victim.to, note=note)
 
     def replay(self, _victim: Mailed, _note: str) -> tuple[str, bytes]:
-        """A genuine report once more."""
+        """Come once more, as it was."""
         seen = self.rng.choice(self.bounced)
         return seen.path, seen.bounce(self.bounced.index(seen) % 2)
 
     def replay_rewritten(self, _victim: Mailed, note: str) -> tuple[str, bytes]:
-        """A genuine report once more, made to look new."""
+        """Come once more, made to look new."""
         seen = self.rng.choice(self.bounced)
         return seen.path.upper(), seen.bounce(self.bounced.index(seen) % 2, note)
 
     def wrong_message(self, victim: Mailed, note: str) -> tuple[str, bytes]:
-        """The right tag, by whatever way, with a message that it makes up."""
+        """Know the victim's tag, with a message that is made up."""
         return victim.path, dsn(victim.path, about=new_id("msg", 1.8e9), recipient=victim.to, note=note)
 
     def complaint(self, victim: Mailed, note: str) -> tuple[str, bytes]:
-        """An abuse report about a mail that it never saw."""
+        """Complain of a mail that nobody sent."""
         to = f"abuse@{SENDER_DOMAIN}"
         raw = dsn(to, about=new_id("msg", 1.8e9), recipient=victim.to, note=note)
         arf = b"Feedback-Type: abuse\r\nUser-Agent: x/1\r\nVersion: 1\r\n\r\n"

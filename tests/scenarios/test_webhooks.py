@@ -67,6 +67,7 @@ async def test_killed_on_both_sides_every_event_is_pushed_in_order(tmp_path: Pat
         await codes
         log = await _settled(service, receiver)
     _check(log, receiver.got)
+    print(f"{KILLS} kills", end=", ")
     repeated = Counter(got.id for got in receiver.taken)
     print(f"{len(log)} events, {len(receiver.got)} requests, {sum(n > 1 for n in repeated.values())} taken twice")
 

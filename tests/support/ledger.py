@@ -64,7 +64,8 @@ class Ledger:
         """Return what does not hold."""
         log: dict[str, list[View]] = defaultdict(list)
         for event in found.events:
-            log[event["message"]].append(event)
+            if event["message"] is not None:
+                log[event["message"]].append(event)
         copies = found.copies
         return [
             *self._unknown_mails(log, copies),

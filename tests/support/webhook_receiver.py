@@ -5,6 +5,7 @@ It reads HTTP/1.1 by itself, so that it can do what no server would. What it got
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -66,6 +67,7 @@ class WebhookReceiver:
 
     script: Script = lambda _event: OK
     port: int = field(default_factory=free_port)
+    tls: ssl.SSLContext | None = None
     got: list[Got] = field(default_factory=list)
     open_most: int = 0  #: requests that were under way at once, at most
     _open: int = 0
@@ -77,7 +79,7 @@ class WebhookReceiver:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/hook"
 
     @property
     def taken(self) -> list[Got]:
@@ -102,7 +104,7 @@ class WebhookReceiver:
     async def start(self) -> None:
         """Listen, again."""
         self._dead.clear()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
 
     async def die(self) -> None:
         """End at once, as a process that is killed: every connection is reset."""

@@ -265,7 +265,7 @@ def test_site_wants_less_of_us(lines: tuple[str, str], stage: Stage, less: bool)
     reply = Reply(int(code), (text,))
     ended = Ended(kind=Kind.of(reply), stage=stage, reply=reply, text=reply.text)
     handed = Handed(ended=ended, begun=0.0, host="mx.site.example")
-    assert wants_less(handed, rules.load()) is less
+    assert wants_less(handed, rules.load().verdict) is less
 
 
 async def test_idle_destinations_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
