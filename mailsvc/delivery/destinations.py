@@ -9,30 +9,26 @@ import asyncio
 import time
 import tomllib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
-from enum import Enum, auto
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from publicsuffixlist import PublicSuffixList
 
-from mailsvc.delivery.handed import CLOSING, Handed
 from mailsvc.delivery.places import Places
 from mailsvc.delivery.pool import Pool
-from mailsvc.delivery.session import Kind
-from mailsvc.domain.outcome import Category, Verdict
-from mailsvc.domain.reply import Reply, Stage
+from mailsvc.delivery.shares import Shares, Standing
 
 #: A destination that says "slow down" gets no new session for so long, doubled while it goes on (seconds).
 BACK_OFF_MIN = 3.0
 BACK_OFF_MAX = 60.0
-#: A site of a profile begins with so many sessions; each mail it takes allows one more, up to its profile.
+#: A destination begins with so many sessions; each mail it takes allows one more, up to its profile.
 FIRST = 4
-#: One that is not heard of yet begins with so many: as long as it is, it may hang.
-FIRST_OF_UNKNOWN = 2
+#: One that is not heard of yet has so many while others that may hang hold many.
+CROWDED = 1
 #: After it asked us to slow down it has to take so many mails for one more.
 RECOVERY = 10
 #: Nobody waits for a destination beyond what leaves so much for the session (seconds).
@@ -42,9 +38,6 @@ SIZE = 10_000
 
 #: The longest an idle connection may be kept (seconds): servers let go after five minutes, RFC 5321 4.5.3.2.7.
 IDLE_MAX = 300
-
-#: Says what a reply means, given its stage and who gave it.
-Judge = Callable[[Reply, Stage, str | None], Verdict]
 
 _OWN = Path(__file__).with_name("profiles.toml")
 
@@ -64,14 +57,6 @@ class Profile:
     idle: float  #: seconds an idle connection is kept
 
 
-class Standing(Enum):
-    """What is known of a destination."""
-
-    NEW = auto()  #: it has not been heard of
-    GOOD = auto()  #: it has a profile, or its last session came to a word about the mail
-    FAILING = auto()  #: its last session led nowhere
-
-
 class Destination:
     """One receiving site."""
 
@@ -82,8 +67,7 @@ class Destination:
         self.name = name
         self.profile = profile
         self.standing = Standing.GOOD if profile.sites else Standing.NEW
-        usual = FIRST if profile.sites else FIRST_OF_UNKNOWN
-        self.places = Places(min(first or usual, profile.connections))
+        self.places = Places(min(first or FIRST, profile.connections))
         self.pool = Pool(self.places)
         self._back_off_max = back_off_max
         self._not_before = 0.0
@@ -96,19 +80,23 @@ class Destination:
         return self.places.idle and self.pool.empty
 
     @asynccontextmanager
-    async def place(
-        self, by: float, beside: Callable[[Standing], AbstractAsyncContextManager[object]]
-    ) -> AsyncIterator[None]:
-        """Hold one of its places, and one ``beside`` it, once a session is welcome; instants are the event loop's.
+    async def place(self, by: float, shares: Shares) -> AsyncIterator[None]:
+        """Hold one of its places, and one of the process, once a session is welcome; instants are the event loop's.
 
         Raises `TimeoutError` when there is none by ``by``.
         """
         while True:
             await asyncio.sleep(self._held_back(by))
-            async with self.places.at(by), beside(self.standing):
+            self._fit(crowded=shares.crowded)
+            async with self.places.at(by), shares.at(self.standing, by):
                 if self._held_back(by) == 0.0:  # it may have said "slow down" to others meanwhile
                     yield
                     return
+
+    def _fit(self, *, crowded: bool) -> None:
+        """Set how many sessions it has as long as it is not heard of, by whether others that may hang hold many."""
+        if self.standing is Standing.NEW:
+            self.places.resize(min(CROWDED if crowded else FIRST, self.profile.connections))
 
     def _held_back(self, by: float) -> float:
         """Return how long a session for a mail that must be handed over ``by`` has to wait."""
@@ -124,6 +112,7 @@ class Destination:
         if self.wait() == 0.0:  # the others that were under way heard the same: one step
             self._back_off = min(max(self._back_off * 2, BACK_OFF_MIN), self._back_off_max)
             self._not_before = time.monotonic() + self._back_off
+            self.answered()
             self._narrow()
         self._well = 0
 
@@ -134,11 +123,12 @@ class Destination:
 
     def answered(self) -> None:
         """Note a session that came to a word about the mail, but a refusal or deferral: that is no reason for more."""
+        self._fit(crowded=False)
         self.standing = Standing.GOOD
 
     def went_well(self) -> None:
         """Note a mail that was taken: come with one more."""
-        self.standing = Standing.GOOD
+        self.answered()
         self._well += 1
         if self._back_off and self._well < RECOVERY:
             return
@@ -146,7 +136,7 @@ class Destination:
         self.places.widen(self.profile.connections)
 
     def _narrow(self) -> None:
-        self.places.limit = max(1, self.places.limit // 2)
+        self.places.resize(max(1, self.places.limit // 2))
         self.pool.trim()
 
 
@@ -178,20 +168,6 @@ class Destinations:
         for site in list(self._known)[: max(0, len(self._known) - SIZE)]:
             if self._known[site].idle:
                 del self._known[site]
-
-
-def wants_less(handed: Handed, judge: Judge) -> bool:
-    """Whether a site wants less of us: by a 421, or by words about our rate under any code.
-
-    How fast one mailbox may be written to (RFC 3463 3.3) is no matter of the site's other users.
-    """
-    ended = handed.ended
-    if ended.reply is None or ended.kind not in (Kind.REFUSED, Kind.DEFERRED):
-        return False
-    if ended.reply.code == CLOSING:
-        return True
-    of_mailbox = (ended.reply.enhanced or "").split(".")[1:2] == ["2"]
-    return judge(ended.reply, ended.stage, handed.host).category is Category.RATE_LIMITED and not of_mailbox
 
 
 def load_profiles(own: Path | None = None) -> list[Profile]:

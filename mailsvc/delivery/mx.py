@@ -9,10 +9,11 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Protocol
 
-from mailsvc.delivery.destinations import Destinations, Profile, wants_less
+from mailsvc.delivery.back_off import wants_less
+from mailsvc.delivery.destinations import Destinations, Profile
 from mailsvc.delivery.envelope import Envelope
 from mailsvc.delivery.handed import Handed, Round, failed
 from mailsvc.delivery.session import Endpoint, Kind
@@ -132,7 +133,7 @@ class MxRoute:
         destination, shaky = target.destination, self._targets.shaky
         begun, known = loop.time(), shaky.until(target.ip)
         try:
-            async with destination.place(turn.hand_over_by, partial(self._shares.at, by=turn.hand_over_by)):
+            async with destination.place(turn.hand_over_by, self._shares):
                 if elsewhere and shaky.until(target.ip) > max(known, loop.time()):
                     return []
                 endpoint = self._endpoint(target, destination.profile)

@@ -31,6 +31,11 @@ class Places:
         return not self._taken and not self.waiting
 
     @property
+    def taken(self) -> int:
+        """How many hold a place."""
+        return self._taken
+
+    @property
     def waiting(self) -> int:
         """How many wait."""
         return sum(not future.done() for _, _, future in self._waiting)
@@ -44,11 +49,15 @@ class Places:
         stalled = asyncio.get_running_loop().time() - self._last_given
         return max(waiting * self._mean / self.limit, stalled)
 
+    def resize(self, limit: int) -> None:
+        """Allow so many; those who hold a place keep it."""
+        self.limit = limit
+        self._serve()
+
     def widen(self, most: int) -> None:
         """Allow one more at a time, up to ``most``."""
         if self.limit < most:
-            self.limit += 1
-            self._serve()
+            self.resize(self.limit + 1)
 
     @asynccontextmanager
     async def at(self, deadline: float) -> AsyncIterator[None]:

@@ -9,14 +9,15 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 
-from mailsvc.delivery.destinations import Destination, Profile, wants_less
+from mailsvc.delivery.back_off import wants_less
+from mailsvc.delivery.destinations import Destination, Profile
 from mailsvc.delivery.envelope import Envelope
 from mailsvc.delivery.handed import Handed, Round, failed
 from mailsvc.delivery.session import Endpoint, Kind
 from mailsvc.delivery.sessions import Sessions
+from mailsvc.delivery.shares import Shares
 from mailsvc.delivery.smtp_client import Credentials
 from mailsvc.delivery.tls import TlsPolicy
 from mailsvc.domain.classify import Classifier
@@ -50,8 +51,9 @@ class RelayRoute:
         """``classifier`` tells a refusal for our rate from others."""
         self._endpoint = Endpoint(host=host, ip="", port=port, helo=helo, tls=tls, trust=trust, credentials=credentials)
         self._sources = sources
-        profile = Profile("relay", (), connections=sessions, mails=self._endpoint.mails, idle=self._endpoint.idle)
+        profile = Profile("relay", (host,), connections=sessions, mails=self._endpoint.mails, idle=self._endpoint.idle)
         self._relay = Destination(host, profile, first=sessions, back_off_max=BACK_OFF_MAX)
+        self._shares = Shares(sessions)
         self._sessions = Sessions()
         self._judge = classifier.verdict
 
@@ -68,7 +70,7 @@ class RelayRoute:
         host = self._endpoint.host
         begun = asyncio.get_running_loop().time()
         try:
-            async with self._relay.place(turn.hand_over_by, nullcontext):
+            async with self._relay.place(turn.hand_over_by, self._shares):
                 made = await self._round(envelope, turn)
                 self._learn(made[-1])
                 return made

@@ -1,16 +1,24 @@
 """The sessions of the process, shared so that sites which hang never take those of the others.
 
-Half of them are for destinations that took the last mail. The other half is for sites that have not been heard of yet,
-and a half of that at most for sites whose last session led nowhere. So whatever number of known ones is dead, a new one
-finds a session; new ones that hang hold each other back only when they fill that half, each with the few sessions of
-an unknown destination.
+Half of them are for destinations that took the last mail, or said something about it. The other half is for sites that
+have not been heard of yet, and half of that at most for sites whose last session led nowhere: whatever number of known
+ones is dead, a new one finds a session. New ones that hang cannot be told from new ones that live; once they and the
+dead hold half of their half, a new one is to have a single session (``crowded``).
 """
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from enum import Enum, auto
 
-from mailsvc.delivery.destinations import Standing
 from mailsvc.delivery.places import Places
+
+
+class Standing(Enum):
+    """What is known of a destination."""
+
+    NEW = auto()  #: it has not been heard of
+    GOOD = auto()  #: it has a profile, or its last session came to a word about the mail
+    FAILING = auto()  #: its last session led nowhere
 
 
 class Shares:
@@ -18,8 +26,13 @@ class Shares:
 
     def __init__(self, sessions: int) -> None:
         self._all = Places(sessions)
-        doubtful, failing = Places(max(1, sessions // 2)), Places(max(1, sessions // 4))
-        self._before = {Standing.GOOD: (), Standing.NEW: (doubtful,), Standing.FAILING: (failing, doubtful)}
+        self._doubtful = Places(max(1, sessions // 2))
+        self._failing = Places(max(1, sessions // 4))
+        self._before = {
+            Standing.GOOD: (),
+            Standing.NEW: (self._doubtful,),
+            Standing.FAILING: (self._failing, self._doubtful),
+        }
 
     @asynccontextmanager
     async def at(self, standing: Standing, by: float) -> AsyncIterator[None]:
@@ -28,6 +41,11 @@ class Shares:
             for places in (*self._before[standing], self._all):
                 await held.enter_async_context(places.at(by))
             yield
+
+    @property
+    def crowded(self) -> bool:
+        """Whether sites that may hang hold so many places that a new one is to have a single session."""
+        return self._doubtful.taken >= self._failing.limit
 
     def predicted_wait(self) -> float:
         """Return the seconds that a mail taken now would wait for a session of this process."""

@@ -76,9 +76,8 @@ def feedback(
 
 def evidence(told: Feedback, message: str) -> Evidence | None:
     """Return what feedback says of the address of its message; None where it says nothing."""
-    category = told.category
-    if category in (Category.EXPIRED, Category.DELAYED):
-        category = told.cause or category
+    # What stands behind an end says more than the end; a report on authentication (RFC 6591) is about us.
+    category = told.cause or told.category
     # Until a site has given up, it says nothing that lasts but that the mailbox is full.
     lasting = told.action in (Action.FAILED, Action.COMPLAINED)
     if not lasting and not (told.action is Action.DELAYED and category is Category.MAILBOX_FULL):

@@ -1,8 +1,8 @@
 """How far each webhook endpoint has come in the event log, as its pusher reads and records it (CONTRACT 3.6).
 
 What is up to an endpoint's cursor is delivered, or not wanted, or has a row: it is tried again at ``next_at``, waits
-behind an earlier event of its lane (``next_at`` null), or is parked. The first row of a lane that waits always has its
-instant: every function here that takes a row away gives one to the next.
+behind an earlier event of its lane (``next_at`` null), or is parked. Of the rows of a lane that wait the first one has
+its instant, and no other: every function here that adds or takes away a row sees to it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,6 +30,17 @@ _PUT = upsert(rows, _KEY, _VALUES)
 _THIS = rows.c.endpoint == bindparam("this")
 _DROP = Prepared(delete(rows).where(_THIS, rows.c.seq == bindparam("row")))
 _FIRST = select(func.min(rows.c.seq)).where(_THIS, rows.c.lane == bindparam("of"), rows.c.parked.is_(None))
+_DEMOTE = Prepared(
+    update(rows)
+    .where(
+        _THIS,
+        rows.c.lane == bindparam("of"),
+        rows.c.parked.is_(None),
+        rows.c.seq > _FIRST.scalar_subquery(),
+        rows.c.next_at.is_not(None),
+    )
+    .values(next_at=None)
+)
 _PROMOTE = Prepared(
     update(rows)
     .where(_THIS, rows.c.seq == _FIRST.scalar_subquery(), rows.c.next_at.is_(None))
@@ -145,8 +156,9 @@ def give_up(tx: Transaction, key: str, before: float, now: float) -> int:
 
 
 def promote(tx: Transaction, key: str, lanes: Collection[str], now: float) -> None:
-    """Give the first row of each lane its instant."""
+    """Give the first row of each lane its instant, and take it from the others."""
     for lane in lanes:
+        _DEMOTE.all(tx.connection, this=key, of=lane)
         _PROMOTE.all(tx.connection, this=key, of=lane, now=now)
 
 

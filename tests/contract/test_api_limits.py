@@ -109,4 +109,4 @@ async def test_store_that_cannot_write_accepts_nothing_until_it_can(tmp_path: Pa
             assert (await service.client.get("/healthz")).status_code == 200
         accepted = (await service.submit(customer="after", idempotency_key="after")).json()
         assert (await service.outcome(accepted["id"]))["state"] == "sent"
-        assert (await service.client.get("/readyz")).json() == {"ready": True, "failing": {}}
+        assert (await service.client.get("/readyz")).json() == {"ready": True, "failing": {}, "late": {}}

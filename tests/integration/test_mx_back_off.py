@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from mailsvc.delivery.destinations import FIRST_OF_UNKNOWN, Standing
+from mailsvc.delivery.destinations import FIRST
 from mailsvc.delivery.relay import RelayRoute
 from mailsvc.delivery.routes import Route
 from mailsvc.delivery.session import Kind
+from mailsvc.delivery.shares import Standing
 from mailsvc.delivery.tls import TlsPolicy
 from mailsvc.feedback import rules
 from tests.support.mx import hand_over, mx_route
@@ -46,10 +47,10 @@ async def test_mails_that_wait_for_a_place_come_no_more_once_a_site_wants_less(s
         SmtpPeer(script={step: say(text)}) as peer,
         mx_route({SITE: peer.ip}, peer.port, classifier=rules.load()) as route,
     ):
-        assert await _rush(route, peer, FIRST_OF_UNKNOWN) == FIRST_OF_UNKNOWN
+        assert await _rush(route, peer, FIRST) == FIRST
         destination = route._destinations.of(SITE)
         assert destination.wait() > 0
-        assert destination.places.limit == FIRST_OF_UNKNOWN // 2
+        assert destination.places.limit == FIRST // 2
 
 
 @pytest.mark.parametrize(("step", "text"), LESS)
@@ -91,7 +92,7 @@ async def test_only_a_mail_that_is_taken_allows_one_session_more(script: Script)
         for _ in range(4):
             await hand_over(route, TO)
         destination = route._destinations.of(SITE)
-    assert (destination.places.limit, destination.wait()) == (FIRST_OF_UNKNOWN, 0.0)
+    assert (destination.places.limit, destination.wait()) == (FIRST, 0.0)
     assert destination.standing is Standing.GOOD
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailsvc.delivery.destinations import FIRST_OF_UNKNOWN, Destinations, Profile
+from mailsvc.delivery.destinations import FIRST, Destinations, Profile
 from mailsvc.delivery.handed import Handed
 from mailsvc.delivery.mx import MxRoute
 from mailsvc.delivery.session import Kind
@@ -134,7 +134,7 @@ async def test_rush_onto_a_silent_host_waits_for_its_first_sessions_only() -> No
         async with SmtpPeer(ip=SECONDARY, port=port) as secondary, _route(port) as (route, _):
             rounds = await asyncio.gather(*(hand_over(route, f"taro{n}@example.jp", life=60.0) for n in range(20)))
     assert len(secondary.stored) == 20
-    assert sum(handed.ip == PRIMARY for made in rounds for handed in made) <= FIRST_OF_UNKNOWN
+    assert sum(handed.ip == PRIMARY for made in rounds for handed in made) <= FIRST
 
 
 async def test_hosts_are_looked_up_at_one_time() -> None:

@@ -228,10 +228,10 @@ async def test_destination_that_says_slow_down_is_left_alone_for_a_while(site: S
 
 
 async def test_sessions_to_a_destination_grow_with_success_and_shrink_with_trouble(site: Site) -> None:
-    """An unknown destination begins with two sessions, gets its profile's number, and half after trouble."""
+    """An unknown destination begins with four sessions, gets its profile's number, and half after trouble."""
     await site.start({})
     destination = site.route._destinations.of("mx1.example.jp")
-    assert destination.places.limit == 2
+    assert destination.places.limit == 4
     await asyncio.gather(*(site.send() for _ in range(12)))
     assert destination.places.limit == 5
     destination.slow_down()

@@ -4,29 +4,28 @@ import asyncio
 import re
 import time
 import tomllib
-from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from mailsvc.delivery import destinations
+from mailsvc.delivery.back_off import wants_less
 from mailsvc.delivery.destinations import (
     BACK_OFF_MAX,
     BACK_OFF_MIN,
+    CROWDED,
     FIRST,
-    FIRST_OF_UNKNOWN,
     RECOVERY,
     Destination,
     Destinations,
     Profile,
     ProfileError,
-    Standing,
     load_profiles,
-    wants_less,
 )
 from mailsvc.delivery.handed import Handed
 from mailsvc.delivery.session import Ended, Kind
+from mailsvc.delivery.shares import Shares, Standing
 from mailsvc.domain.reply import Reply, Stage
 from mailsvc.feedback import rules
 
@@ -190,14 +189,14 @@ def test_many_who_hear_slow_down_at_once_are_one_step() -> None:
     destination = _destination()
     for _ in range(5):
         destination.slow_down()
-    assert destination.places.limit == FIRST_OF_UNKNOWN // 2
+    assert destination.places.limit == FIRST // 2
     assert destination.wait() <= BACK_OFF_MIN
 
 
 def test_trouble_halves_the_sessions_and_success_adds_one_up_to_the_profile() -> None:
     """An unknown destination is in good standing once a session goes well, until one leads nowhere."""
     destination = _destination(connections=5)
-    assert (destination.places.limit, destination.standing) == (FIRST_OF_UNKNOWN, Standing.NEW)
+    assert (destination.places.limit, destination.standing) == (FIRST, Standing.NEW)
     for _ in range(5):
         destination.went_well()
     assert (destination.places.limit, destination.standing) == (5, Standing.GOOD)
@@ -211,11 +210,27 @@ def test_trouble_halves_the_sessions_and_success_adds_one_up_to_the_profile() ->
 
 
 def test_site_of_a_profile_is_trusted_from_the_beginning() -> None:
-    """The carriers' sessions are not among those that unknown destinations share, and they begin with more."""
+    """The carriers' sessions are not among those that unknown destinations share."""
     found = Destinations(load_profiles())
     carrier, unknown = found.of("mfsmax.docomo.ne.jp"), found.of("mx.company.example")
-    assert (carrier.standing, carrier.places.limit) == (Standing.GOOD, FIRST)
-    assert (unknown.standing, unknown.places.limit) == (Standing.NEW, FIRST_OF_UNKNOWN)
+    assert (carrier.standing, unknown.standing) == (Standing.GOOD, Standing.NEW)
+
+
+async def test_site_not_heard_of_has_one_session_while_others_that_may_hang_hold_many() -> None:
+    """It has as many as any other before and after that, and once it has said something about a mail."""
+    shares, by, destination, limits = Shares(8), asyncio.get_running_loop().time() + 60, _destination(), []
+
+    async def look() -> None:
+        async with destination.place(by, shares):
+            limits.append(destination.places.limit)
+
+    async with shares.at(Standing.NEW, by):
+        await look()
+        async with shares.at(Standing.FAILING, by):
+            await look()
+            destination.answered()
+            await look()
+    assert limits == [FIRST, CROWDED, FIRST]
 
 
 def test_word_that_is_no_acceptance_restores_the_standing_and_allows_no_more() -> None:
@@ -230,13 +245,13 @@ def test_word_that_is_no_acceptance_restores_the_standing_and_allows_no_more() -
 async def test_who_was_given_a_place_asks_again_whether_a_session_is_welcome(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of those that wait when a site says "slow down" one comes when the wait is over; one without time, at once."""
     monkeypatch.setattr(destinations, "BACK_OFF_MIN", 0.2)
-    destination, came, loop = _destination(connections=1), [], asyncio.get_running_loop()
+    destination, came, loop, shares = _destination(connections=1), [], asyncio.get_running_loop(), Shares(8)
 
     async def come(name: str, life: float) -> None:
-        async with destination.place(loop.time() + life, nullcontext):
+        async with destination.place(loop.time() + life, shares):
             came.append(name)
 
-    async with destination.place(loop.time() + 60, nullcontext):
+    async with destination.place(loop.time() + 60, shares):
         waiting = [asyncio.create_task(come(name, life)) for name, life in (("later", 60), ("last chance", 15))]
         await asyncio.sleep(0)
         destination.slow_down()

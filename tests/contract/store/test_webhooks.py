@@ -85,6 +85,19 @@ async def test_event_that_comes_behind_one_that_was_just_delivered_is_due(store:
     assert await due(store, until=NOW) == ([3], None)
 
 
+async def test_row_that_comes_in_front_is_due_before_those_that_were_there(store: Store) -> None:
+    """After a crash the log is read again from the cursor: what is sent again first holds up what had failed."""
+    await configured(store, KEY)
+    await happened(store, "a", "a", "a", at=NOW)
+    await record(store, 0, row(2, next_at=NOW + 60), row(3))
+    await record(store, 1, row(1), now=NOW + 1)
+    found, _ = await store.read(partial(webhooks.due, key=KEY, now=NOW + 1, until=NOW + 1, limit=9))
+    assert [row.seq for row, _ in found] == [1, 2, 3]
+    assert await due(store) == ([1], NOW + 1)
+    await record(store, 1, gone={1: "a"}, now=NOW + 2)
+    assert await due(store) == ([2], NOW + 2)
+
+
 async def test_read_tells_which_lanes_have_a_row_that_waits(store: Store) -> None:
     """A parked event blocks nothing, nor does a row of another endpoint."""
     await configured(store, KEY, "k2")

@@ -162,3 +162,12 @@ def test_only_a_failure_is_hard(action: Action, category: Category) -> None:
     """`hard` is true for two categories, and never for a delay."""
     hard = action is Action.FAILED and category in (Category.USER_UNKNOWN, Category.DOMAIN_UNKNOWN)
     assert replace(FAILED, action=action, category=category).hard is hard
+
+
+def test_report_on_authentication_is_no_evidence_of_a_complaint() -> None:
+    """RFC 6591: our mail did not authenticate; the recipient has said nothing."""
+    found = evidence(
+        one(action=Action.COMPLAINED, category=Category.COMPLAINT, cause=Category.AUTH_FAILED, recipient=TARO), ID
+    )
+    assert found is not None
+    assert found.category is Category.AUTH_FAILED
