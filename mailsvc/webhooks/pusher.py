@@ -1,8 +1,9 @@
 """Pushes the event log to one endpoint: at least once, a lane's events in their order, nothing lost at any crash.
 
 One task reads the log and the rows that are due, and records what became of them, many changes in one transaction: a
-process that is killed repeats up to half a second of it, and what it sent beside a slow request. Requests run beside it and change the outbox, in memory. An
-event that fails takes those behind it in its lane to rows of the store; the log goes on.
+process that is killed repeats up to half a second of it, and what it sent beside a request that was under way. Requests
+run beside the task and change the outbox, in memory. An event that fails takes those behind it in its lane to rows of
+the store; the log goes on.
 """
 
 import asyncio

@@ -66,8 +66,8 @@ async def settled(service: Service, url: str, **members: Any) -> dict[str, Any]:
 
 async def parked(service: Service, receiver: WebhookReceiver, count: int) -> list[dict[str, Any]]:
     """Have the events of a message refused; return what is parked, newest first."""
-    receiver.script = lambda _event: Act(422)
-    await service.outcome((await service.submit()).json()["id"])
+    receiver.script = lambda event: Act(422) if event["customer"] == "refused" else OK
+    await service.outcome((await service.submit(customer="refused")).json()["id"])
     await settled(service, receiver.url, parked=count, pending=0)
     receiver.script = lambda _event: OK
     found: list[dict[str, Any]] = (await service.client.get("/v1/webhooks/parked")).json()["parked"]
@@ -172,8 +172,11 @@ async def test_wrong_query_is_named(service: Service, query: str) -> None:
     assert pointers(await service.client.get(f"/v1/webhooks/parked?{query}")) == {query.partition("=")[0]}
 
 
-async def test_metrics_name_endpoints_by_their_number(service: Service) -> None:
+async def test_metrics_name_endpoints_by_their_number(service: Service, receiver: WebhookReceiver) -> None:
     """No URL becomes a label."""
+    await service.outcome((await service.submit()).json()["id"])
+    await receiver.until(lambda: bool(receiver.taken))
+    await settled(service, receiver.url, pending=0)
     metrics = (await service.client.get("/metrics")).text
     assert 'mailsvc_webhook_lag_seconds{endpoint="1"}' in metrics
     assert 'mailsvc_webhook_parked{endpoint="2"}' in metrics

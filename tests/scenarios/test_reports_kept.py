@@ -17,7 +17,7 @@ from tests.support.reports import dsn, return_path
 from tests.support.service import Service, free_port
 from tests.support.tags import tags_of
 
-REPORTS = 20_000 if FULL_RUN else 400
+REPORTS = 20_000 if FULL_RUN else 200
 SENDERS = 8
 #: Reports that are sent between two faults, about.
 STRETCH = 300 if FULL_RUN else 40
