@@ -163,9 +163,7 @@ def _own_texts(mail: Part) -> Iterator[Part]:
 
 def _unmarked(html: str) -> str:
     """Return the words of a page."""
-    text = re.sub(
-        r"<(?:style|script)\b[^>]*>.{0,20000}?</(?:style|script)>", " ", html, flags=re.IGNORECASE | re.DOTALL
-    )
+    text = re.sub(r"<(?:style|script)\b[^>]{0,300}>[^<]{0,20000}", " ", html, flags=re.IGNORECASE)
     text = re.sub(r"<(?:br|/p|/div|/tr|/td|/h\d|/li)\b[^>]{0,300}>", "\n", text, flags=re.IGNORECASE)
     text = re.sub(r"</?[a-z!][^<>@]{0,600}>", " ", text, flags=re.IGNORECASE)
     for name, sign in (("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&amp;", "&")):

@@ -13,7 +13,7 @@ from tests.support.load import HEALTHY, Aim, Load, script
 from tests.support.service import Service
 from tests.support.smtp_peer import SmtpPeer
 
-ROUNDS = 50 if FULL_RUN else 20
+ROUNDS = 50 if FULL_RUN else 10
 
 
 @pytest.mark.fault
