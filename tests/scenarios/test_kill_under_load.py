@@ -16,7 +16,7 @@ from tests.support.load import Aim, Load, script
 from tests.support.service import Service
 from tests.support.smtp_peer import SmtpPeer
 
-ROUNDS = 200 if FULL_RUN else 10
+ROUNDS = 200 if FULL_RUN else 6
 #: The share that must be sent of what had over 60 s of life at every restart, which is all there is here.
 SHARE = 0.99
 
