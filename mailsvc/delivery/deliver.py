@@ -211,6 +211,7 @@ def _attempt(
         ended_at=ended_at,
         host=handed.host,
         ip=handed.ip,
+        destination=handed.destination,
         stage=ended.stage,
         reply=reply,
         category=verdict.category,

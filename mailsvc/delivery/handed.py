@@ -41,6 +41,7 @@ class Handed:
     begun: float  #: when it began, on the event loop's clock
     host: str | None = None
     ip: str | None = None
+    destination: str | None = None  #: the receiving site; None where none was found, and for a relay
     dns: float | None = None  #: seconds that name resolution took
     verdict: Verdict | None = None  #: where the route knows more than the end tells
 

@@ -33,8 +33,6 @@ _LAST_ROUND = 16.0
 
 _NO_DOMAIN = Verdict(Category.DOMAIN_UNKNOWN, Permanence.PERMANENT, Scope.RECIPIENT)
 _DNS_TROUBLE = Verdict(Category.NETWORK_ERROR, Permanence.TRANSIENT, Scope.SESSION)
-#: Knows replies by their codes only.
-_NO_RULES = Classifier(())
 #: Replies whose meaning is kept.
 _JUDGED = 64
 
@@ -60,12 +58,12 @@ class MxRoute:
         hosts: MailHosts,
         destinations: Destinations,
         known: KnownDomains,
+        classifier: Classifier,
         helo: str,
         port: int = 25,
         allow_private: bool = False,
         sources: Sequence[str] = (),
         sessions: int = SESSIONS,
-        classifier: Classifier = _NO_RULES,
     ) -> None:
         """``classifier`` tells a refusal for our rate, and a greylist, from others."""
         self._targets = Targets(hosts, destinations, allow_private=allow_private, sources=sources)
@@ -141,8 +139,8 @@ class MxRoute:
                 self._learn(target, made[-1])
         except TimeoutError:
             text = f"{destination.name} had no free session for as long as there was time"
-            return [failed(Stage.CONNECT, text, begun=begun, host=target.host)]
-        return made
+            made = [failed(Stage.CONNECT, text, begun=begun, host=target.host)]
+        return [replace(handed, destination=destination.name) for handed in made]
 
     def _learn(self, target: Target, handed: Handed) -> None:
         """Note what a session says of host and destination; its place is still held, so nobody comes in between."""

@@ -27,7 +27,6 @@ from mailsvc.domain.reply import Stage
 SESSIONS = 20
 #: A relay that says "slow down" is waited for so long at most (seconds): there may be a second route.
 BACK_OFF_MAX = 12.0
-_NO_RULES = Classifier(())  # knows replies by their codes only
 
 
 class RelayRoute:
@@ -42,11 +41,11 @@ class RelayRoute:
         *,
         helo: str,
         tls: TlsPolicy,
+        classifier: Classifier,
         credentials: Credentials | None = None,
         trust: ssl.SSLContext | None = None,
         sources: Sequence[str] = (),
         sessions: int = SESSIONS,
-        classifier: Classifier = _NO_RULES,
     ) -> None:
         """``classifier`` tells a refusal for our rate from others."""
         self._endpoint = Endpoint(host=host, ip="", port=port, helo=helo, tls=tls, trust=trust, credentials=credentials)

@@ -11,6 +11,7 @@ from mailsvc.delivery.routes import CaptureRoute, Route
 from mailsvc.delivery.smtp_client import Credentials
 from mailsvc.delivery.tls import TlsPolicy
 from mailsvc.dns import MailHosts, Resolver
+from mailsvc.domain.classify import Classifier
 from mailsvc.domain.secret import Secret
 from mailsvc.service.failure import StartError
 from mailsvc.service.files import file_limit
@@ -39,29 +40,39 @@ def read_profiles(settings: Settings) -> list[Profile]:
 
 
 def make_route(
-    route: RouteSetting, settings: Settings, *, profiles: Sequence[Profile], store: Store, clock: Clock
+    route: RouteSetting,
+    settings: Settings,
+    *,
+    profiles: Sequence[Profile],
+    store: Store,
+    clock: Clock,
+    classifier: Classifier,
 ) -> Route:
     """Return the way out that a setting names."""
     if route.kind is RouteKind.CAPTURE:
         return CaptureRoute(settings.data_dir / "capture")
     if route.kind is RouteKind.MX:
-        return _mx_route(settings, profiles, store, clock)
+        return _mx_route(settings, profiles, store, clock, classifier)
     credentials = Credentials(Secret(route.user), route.password) if route.user and route.password else None
     return RelayRoute(
         route.host,
         route.port,
         helo=settings.helo,
         tls=_TLS[route.tls],
+        classifier=classifier,
         credentials=credentials,
         sources=settings.source_addresses,
     )
 
 
-def _mx_route(settings: Settings, profiles: Sequence[Profile], store: Store, clock: Clock) -> MxRoute:
+def _mx_route(
+    settings: Settings, profiles: Sequence[Profile], store: Store, clock: Clock, classifier: Classifier
+) -> MxRoute:
     return MxRoute(
         hosts=MailHosts(Resolver(settings.dns or ()).ask),
         destinations=Destinations(profiles),
         known=StoredDomains(store, clock),
+        classifier=classifier,
         helo=settings.helo,
         port=settings.mx_port,
         allow_private=settings.allow_private_mx,

@@ -1,7 +1,7 @@
 """Every role in one process, until a signal."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ import structlog
 
 from mailsvc.api.services import Services, Watch
 from mailsvc.clock import Clock
-from mailsvc.delivery.deliver import Delivery
+from mailsvc.delivery.deliver import Delivery, Finish
+from mailsvc.delivery.destinations import Profile
+from mailsvc.delivery.routes import Route
 from mailsvc.delivery.sweeper import Sweeper
 from mailsvc.delivery.worker import Worker
 from mailsvc.domain.guidance import Guide
@@ -78,23 +80,7 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
         for subscriber in (watch.notify, metrics.observe, logs.log_events):
             store.subscribe(subscriber)
         webhooks = await start_webhooks(stack, settings, store=store, clock=clock, observer=metrics)
-        make = partial(make_route, settings=settings, profiles=profiles, store=store, clock=clock)
-        route = make(settings.route)
-        stack.push_async_callback(route.close)
-        fallback = None
-        if settings.fallback_route:
-            fallback = make(settings.fallback_route)
-            stack.push_async_callback(fallback.close)
-        delivery = Delivery(
-            store=store,
-            clock=clock,
-            finish=finish,
-            signers=stack.enter_context(ThreadPoolExecutor(SIGNERS, thread_name_prefix="signer")),
-            classifier=rules.load(),
-            route=route,
-            fallback=fallback,
-            bounce_domain=settings.bounce_domain,
-        )
+        delivery, route = _delivery(stack, settings, profiles, store=store, clock=clock, finish=finish)
         worker = await _start_delivery(stack, settings, store=store, clock=clock, delivery=delivery, metrics=metrics)
         reach = Reach(one_way=settings.route.kind is not RouteKind.MX)
         store.subscribe(reach.observe)  # from here on: what the last process left open says nothing of the way out
@@ -119,6 +105,34 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
         url = url_of(listener, settings)
         await serve(services, listener, settings, ready=partial(ready, Running(url, store)))
     log.info("service.stopped")
+
+
+def _delivery(
+    stack: AsyncExitStack,
+    settings: Settings,
+    profiles: Sequence[Profile],
+    *,
+    store: Store,
+    clock: Clock,
+    finish: Finish,
+) -> tuple[Delivery, Route]:
+    """Return what runs attempts, and the first route."""
+    classifier = rules.load()
+    make = partial(make_route, settings=settings, profiles=profiles, store=store, clock=clock, classifier=classifier)
+    routes = [make(route) for route in (settings.route, settings.fallback_route) if route]
+    for route in routes:
+        stack.push_async_callback(route.close)
+    delivery = Delivery(
+        store=store,
+        clock=clock,
+        finish=finish,
+        signers=stack.enter_context(ThreadPoolExecutor(SIGNERS, thread_name_prefix="signer")),
+        classifier=classifier,
+        route=routes[0],
+        fallback=routes[1] if len(routes) > 1 else None,
+        bounce_domain=settings.bounce_domain,
+    )
+    return delivery, routes[0]
 
 
 async def _start_delivery(

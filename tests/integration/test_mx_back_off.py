@@ -45,7 +45,7 @@ async def test_mails_that_wait_for_a_place_come_no_more_once_a_site_wants_less(s
     """Only the sessions that were open already are heard by the site until its time is over."""
     async with (
         SmtpPeer(script={step: say(text)}) as peer,
-        mx_route({SITE: peer.ip}, peer.port, classifier=rules.load()) as route,
+        mx_route({SITE: peer.ip}, peer.port) as route,
     ):
         assert await _rush(route, peer, FIRST) == FIRST
         destination = route._destinations.of(SITE)
@@ -87,7 +87,7 @@ async def test_only_a_mail_that_is_taken_allows_one_session_more(script: Script)
     """A site that defers or refuses is alive: it is not asked for less, and gets no more."""
     async with (
         SmtpPeer(script=script) as peer,
-        mx_route({SITE: peer.ip}, peer.port, classifier=rules.load()) as route,
+        mx_route({SITE: peer.ip}, peer.port) as route,
     ):
         for _ in range(4):
             await hand_over(route, TO)

@@ -15,6 +15,7 @@ from mailsvc.delivery.session import Kind
 from mailsvc.dns import MailHosts, Resolver
 from mailsvc.domain.outcome import Category, Permanence
 from mailsvc.domain.reply import Stage
+from mailsvc.feedback import rules
 from tests.support.dns_zone import DnsServer, No, Zone
 from tests.support.service import free_port
 from tests.support.smtp import Gatekeeper, envelope
@@ -66,6 +67,7 @@ class Site:
             hosts=MailHosts(Resolver([("127.0.0.1", self.dns.port)]).ask),
             destinations=Destinations([profile]),
             known=self.known,
+            classifier=rules.load(),
             helo="mail.example.jp",
             port=self.port,
             **{"allow_private": True} | options,

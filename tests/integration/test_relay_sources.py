@@ -8,12 +8,15 @@ from mailsvc.delivery.relay import RelayRoute
 from mailsvc.delivery.session import Kind
 from mailsvc.delivery.tls import TlsPolicy
 from mailsvc.domain.reply import Stage
+from mailsvc.feedback import rules
 from tests.support.smtp import Gatekeeper, envelope
 from tests.support.smtp_peer import SmtpPeer
 
 
 async def _hand_over(peer: SmtpPeer, sources: Sequence[str]) -> list[Handed]:
-    route = RelayRoute(peer.ip, peer.port, helo="mail.example.jp", tls=TlsPolicy.NONE, sources=sources)
+    route = RelayRoute(
+        peer.ip, peer.port, helo="mail.example.jp", tls=TlsPolicy.NONE, classifier=rules.load(), sources=sources
+    )
     now = asyncio.get_running_loop().time()
     made = await route.hand_over(envelope(), Round(gate=Gatekeeper(), hand_over_by=now + 5, answer_by=now + 10))
     await route.close()

@@ -73,6 +73,7 @@ async def test_full_mailbox_is_told_with_the_next_code_and_cleared_by_its_delive
         peer.script = {"rcpt": say("552 5.2.2 Mailbox full")}
         failed = await mail(service)
         assert (failed["state"], failed["outcome"]["category"]) == ("failed", "mailbox_full")
+        assert [attempt["destination"] for attempt in failed["attempts"]] == ["docomo.ne.jp"]
         assert failed["address"]["state"] == "mailbox_full"
         peer.script = {}
         answer = (await service.submit(TO)).json()

@@ -11,6 +11,7 @@ from mailsvc.delivery.handed import Handed, Round
 from mailsvc.delivery.mx import MxRoute
 from mailsvc.delivery.routes import Route
 from mailsvc.dns import MailHosts, Resolver
+from mailsvc.feedback import rules
 from tests.support.dns_zone import DnsServer, Zone
 from tests.support.smtp import Gatekeeper, envelope
 
@@ -39,6 +40,7 @@ async def mx_route(hosts: dict[str, str], port: int, *, connections: int = 5, **
             hosts=MailHosts(Resolver([("127.0.0.1", dns.port)]).ask),
             destinations=Destinations([Profile("default", (), connections=connections, mails=100, idle=5.0)]),
             known=Known(),
+            classifier=rules.load(),
             helo="mail.example.jp",
             port=port,
             allow_private=True,
