@@ -27,10 +27,10 @@ def bare(text: str) -> str | None:
     return f"{local.strip(chr(34))}@{domain.rstrip('.')}"
 
 
-def addresses(text: str) -> Iterator[tuple[int, str]]:
-    """Return position and bare form of every address in a text."""
+def addresses(text: str) -> Iterator[str]:
+    """Return the bare form of every address in a text."""
     for match in _ADDRESS.finditer(text):
-        yield match.start(), f"{match[1].strip(chr(34))}@{match[2]}".lower().strip("'")
+        yield f"{match[1].strip(chr(34))}@{match[2]}".lower().strip("'")
 
 
 def is_machine(address: str) -> bool:

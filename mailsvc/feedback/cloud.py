@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mailsvc.domain.classify import Classifier, Words
@@ -13,7 +14,8 @@ from mailsvc.feedback.mime import Part, plain
 #: Recipients of one notification.
 RECIPIENTS_MAX = 50
 _KINDS = {"Bounce": Action.FAILED, "Complaint": Action.COMPLAINED, "Delivery": Action.DELIVERED}
-_PERMANENT = {"General": "5.1.1", "NoEmail": "5.1.1", "MailboxFull": "5.2.2"}
+#: What a kind of bounce says where no status is told; ``General`` says nothing of the address.
+_STATUSES = {"NoEmail": "5.1.1", "MailboxFull": "5.2.2"}
 
 
 def notification(mail: Part, classifier: Classifier) -> tuple[Reported, ...] | None:
@@ -56,12 +58,11 @@ def _reported(entry: Mapping[str, Any], told: Mapping[str, Any], action: Action,
         category = Category.COMPLAINT if action is Action.COMPLAINED else Category.DELIVERED
         return Reported(recipient=recipient, action=action, category=category, confidence=1.0)
     bounce = told["bounce"]
-    status = str(entry.get("status") or _PERMANENT.get(str(bounce.get("bounceSubType")), "")) or None
-    said = plain(str(entry.get("diagnosticCode") or "").partition(";")[2]) or plain(
-        str(entry.get("diagnosticCode") or "")
-    )
+    status = str(entry.get("status") or _STATUSES.get(str(bounce.get("bounceSubType")), "")) or None
+    diagnostic = str(entry.get("diagnosticCode") or "")
+    said = plain(diagnostic.partition(";")[2]) or plain(diagnostic)
     words = Words.of(said)
-    finding = classifier.find(Words(text=words.text, code=words.code, status=words.status or status))
+    finding = classifier.find(replace(words, status=words.status or status))
     return Reported(
         recipient=recipient,
         action=Action.DELAYED if entry.get("action") == "delayed" else Action.FAILED,

@@ -10,7 +10,7 @@ from mailsvc.feedback.mime import Part, head_of
 
 #: Recipients of one report.
 RECIPIENTS_MAX = 50
-#: Reports about mail, not about a person who does not want it (RFC 6591, RFC 5965 7.3).
+#: Reports that somebody wants the mail (RFC 5965 7.3).
 _NO_COMPLAINTS = frozenset({"not-spam"})
 #: Reports that a mail did not authenticate (RFC 6591): about us, not from the recipient.
 _OF_AUTHENTICATION = frozenset({"auth-failure", "dmarc"})
@@ -52,7 +52,7 @@ def _returned_to(mail: Part) -> str | None:
         head = head_of(part.octets) if part.type == "text/rfc822-headers" else part
         for name in ("x-hmxmroriginalrecipient", "x-original-to", "delivered-to", "to"):
             for value in head.all(name):
-                found = next((address for _, address in addresses(value)), None)
+                found = next(addresses(value), None)
                 if found:
                     return found
     return None

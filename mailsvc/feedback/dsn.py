@@ -72,7 +72,7 @@ class Fields:
         if value is None:
             return None
         kind, semicolon, rest = value.partition(";")
-        return bare(_XTEXT.sub(lambda match: chr(int(match[1], 16)), rest) if semicolon else kind)
+        return bare(_without_xtext(rest) if semicolon else kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,7 @@ class Status:
     @property
     def envid(self) -> str | None:
         """Original-Envelope-Id, xtext decoded."""
-        text = self.common.values.get("original-envelope-id", "").strip()
-        return _XTEXT.sub(lambda match: chr(int(match[1], 16)), text) or None
+        return _without_xtext(self.common.values.get("original-envelope-id", "").strip()) or None
 
 
 def status_of(mail: Part) -> Status | None:
@@ -102,6 +101,11 @@ def status_of(mail: Part) -> Status | None:
         if any(fields.action or fields.status for fields in plain.recipients):
             return plain
     return None
+
+
+def _without_xtext(text: str) -> str:
+    """Return a text with its xtext read (RFC 3461 4)."""
+    return _XTEXT.sub(lambda match: chr(int(match[1], 16)), text)
 
 
 def _forwarded(text: str) -> str:

@@ -67,8 +67,8 @@ class Part:
         encoding = self.get("content-transfer-encoding").strip().lower()
         if encoding == "base64":
             try:
-                clean = re.sub(rb"[^A-Za-z0-9+/]", b"", self.body)
-                return base64.b64decode(clean[: len(clean) // 4 * 4]).replace(b"\r\n", b"\n")
+                letters = re.sub(rb"[^A-Za-z0-9+/]", b"", self.body)
+                return base64.b64decode(letters[: len(letters) // 4 * 4]).replace(b"\r\n", b"\n")
             except (ValueError, binascii.Error):
                 return self.body
         if encoding == "quoted-printable":

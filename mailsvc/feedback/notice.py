@@ -128,7 +128,7 @@ def returned_head(mail: Part) -> Part | None:
 def named(mail: Part) -> list[Named]:
     """Return whom a notice speaks of and what it says; without a name one `Named` for the whole text."""
     text = human_text(mail)
-    listed = [found for value in mail.all("x-failed-recipients") for _, found in addresses(value)]
+    listed = [found for value in mail.all("x-failed-recipients") for found in addresses(value)]
     own = _own(mail)
     blocks = list(_blocks(text, own, set(listed)))
     if listed:
@@ -139,7 +139,7 @@ def named(mail: Part) -> list[Named]:
     if blocks:
         return blocks[:RECIPIENTS_MAX]
     head = returned_head(mail)
-    to = next((found for value in (head.all("to") if head else []) for _, found in addresses(value)), None)
+    to = next((found for value in (head.all("to") if head else []) for found in addresses(value)), None)
     return [Named(to if to not in own else None, plain(text))]
 
 
@@ -186,7 +186,7 @@ def _own(mail: Part) -> set[str]:
     head = returned_head(mail)
     if head:
         values = [*values, *head.all("from"), *head.all("return-path"), *head.all("sender")]
-    return {found for value in values for _, found in addresses(value)}
+    return {found for value in values for found in addresses(value)}
 
 
 def _blocks(text: str, own: set[str], listed: set[str]) -> Iterator[Named]:
@@ -199,7 +199,7 @@ def _blocks(text: str, own: set[str], listed: set[str]) -> Iterator[Named]:
         alone = _ALONE.match(line) is not None  # whoever stands so is meant, be it the sender himself
         found = [
             address
-            for _, address in addresses(line)
+            for address in addresses(line)
             if alone or address in listed or (address not in own and not is_machine(address))
         ]
         if found and _NAMES_LINE.match(line):
@@ -216,5 +216,4 @@ def _blocks(text: str, own: set[str], listed: set[str]) -> Iterator[Named]:
     before = plain(text)
     for address, said in (seen or loose).items():
         words = plain("\n".join(said))
-        told = bare(address) or address
-        yield Named(told, words if len(words) > len(told) + 12 else before)
+        yield Named(address, words if len(words) > len(address) + 12 else before)

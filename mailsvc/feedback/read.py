@@ -5,14 +5,13 @@ is `Kind.OTHER`: there is nothing to do.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from mailsvc.domain.classify import Classifier, Finding, Words
+from mailsvc.domain.classify import Classifier
 from mailsvc.domain.outcome import Category
-from mailsvc.domain.reply import Stage
 from mailsvc.domain.report import DIAGNOSTIC_MAX, Action, Kind, Report, Reported
-from mailsvc.feedback import dsn, notice, wording
+from mailsvc.feedback import dsn, notice, reasons, wording
 from mailsvc.feedback.addresses import addresses, bare
 from mailsvc.feedback.cloud import notification
 from mailsvc.feedback.complaint import complaint
@@ -20,11 +19,6 @@ from mailsvc.feedback.mime import Part, ReportRefused, plain, take_apart
 
 __all__ = ["ReportRefused", "read"]
 
-#: Categories that say little: better words are looked for elsewhere in the report.
-_VAGUE = frozenset({Category.UNKNOWN, Category.REMOTE_ERROR, Category.REMOTE_TEMPORARY, Category.NETWORK_ERROR})
-_SILENT = frozenset({Category.UNKNOWN})
-#: A finding of this confidence is not looked for any further.
-SURE = 0.5
 _ACTIONS = {
     "failed": Action.FAILED,
     "failure": Action.FAILED,
@@ -38,8 +32,10 @@ _ACTIONS = {
 def read(raw: bytes, classifier: Classifier) -> Report:
     """Return what a mail says; raise `ReportRefused` where it is larger or deeper than a report can be."""
     mail = take_apart(raw)
-    found = (reader(mail, classifier) for reader in (_complaint, _receipt, _standard, _cloud, _auto_reply, _notice))
-    return next((report for report in found if report is not None), _report(mail, Kind.OTHER, ()))
+    for reader in (_complaint, _receipt, _standard, _cloud, _auto_reply, _notice):
+        if report := reader(mail, classifier):
+            return report
+    return _report(mail, Kind.OTHER, ())
 
 
 def _complaint(mail: Part, _classifier: Classifier) -> Report | None:
@@ -96,7 +92,7 @@ def _report(mail: Part, kind: Kind, items: Sequence[Reported], envid: str | None
     named += [
         value for name in ("return-path", "x-envelope-from", "sender") for value in (head.all(name) if head else ())
     ]
-    paths = dict.fromkeys(found for value in named for _, found in addresses(value[:4000]))
+    paths = dict.fromkeys(found for value in named for found in addresses(value[:4000]))
     return Report(
         kind=kind,
         recipients=tuple(items),
@@ -113,19 +109,19 @@ def _of_fields(fields: dsn.Fields, said: str, classifier: Classifier, *, alone: 
     status, diagnostic = fields.status, fields.diagnostic
     action = _action(fields)
     recipient = fields.recipient
-    about = _about(said, recipient, alone=alone)
+    about = reasons.about(said, recipient, alone=alone)
     if action is Action.DELIVERED:
         category, cause, finding = Category.DELIVERED, None, None
     else:
-        finding = _best(_candidates(diagnostic, about, status, fields.host, recipient), classifier)
-        category, cause = _end(action, finding, f"{diagnostic} {about}", status)
+        finding = reasons.best(reasons.of_fields(diagnostic, about, status, fields.host, recipient), classifier)
+        category, cause = reasons.ending(action, finding, f"{diagnostic} {about}", status)
     return Reported(
         recipient=recipient,
         original=fields.original,
         action=action,
         category=category,
         cause=cause,
-        status=_status(status, finding),
+        status=reasons.status_of(status, finding),
         confidence=finding.confidence if finding else 1.0,
         diagnostic=plain(diagnostic or about)[:DIAGNOSTIC_MAX] or None,
         host=fields.host,
@@ -133,7 +129,7 @@ def _of_fields(fields: dsn.Fields, said: str, classifier: Classifier, *, alone: 
 
 
 def _failed(mail: Part) -> str | None:
-    return next((found for value in mail.all("x-failed-recipients") for _, found in addresses(value)), None)
+    return next((found for value in mail.all("x-failed-recipients") for found in addresses(value)), None)
 
 
 def _action(fields: dsn.Fields) -> Action:
@@ -143,112 +139,15 @@ def _action(fields: dsn.Fields) -> Action:
     return told
 
 
-def _candidates(
-    diagnostic: str, about: str, status: str | None, host: str | None, recipient: str | None
-) -> Iterable[Words]:
-    """Return what can be read for the reason, the best first."""
-    domain = recipient.rpartition("@")[2] if recipient else None
-    for text in (diagnostic, _reply_in(about), about):
-        if not text:
-            continue
-        spoken = _reply_in(text) or text
-        words = Words.of(spoken, stage=_stage(about), host=host or _host(about), recipient_domain=domain)
-        if words.status is None and status is not None:
-            words = Words(
-                text=words.text,
-                code=words.code,
-                status=status,
-                stage=words.stage,
-                host=words.host,
-                recipient_domain=domain,
-            )
-        yield words
-    if status is not None:
-        yield Words(text="", status=status, host=host, recipient_domain=domain)
-
-
-def _best(candidates: Iterable[Words], classifier: Classifier) -> Finding | None:
-    """Return the first finding that is sure of something, else the surest."""
-    found: list[Finding] = []
-    for words in candidates:
-        finding = classifier.find(words)
-        if finding.confidence >= SURE and finding.category not in _SILENT:
-            return finding
-        found.append(finding)
-    return max(found, key=lambda finding: (finding.category not in _VAGUE, finding.confidence), default=None)
-
-
-def _end(action: Action, finding: Finding | None, text: str, status: str | None) -> tuple[Category, Category | None]:
-    """Return category and cause: how it ended, and what stands behind that."""
-    found = finding.category if finding else Category.UNKNOWN
-    cause = None if found in (Category.UNKNOWN, Category.EXPIRED, Category.DELAYED) else found
-    if action is Action.DELAYED:
-        return Category.DELAYED, cause
-    if found in _VAGUE and (status == "4.4.7" or wording.EXPIRED.search(text)):
-        return Category.EXPIRED, cause
-    return found, None
-
-
-def _status(status: str | None, finding: Finding | None) -> str | None:
-    if finding and finding.status and (status is None or status.endswith(".0.0")):
-        return finding.status
-    return status
-
-
-def _about(said: str, recipient: str | None, *, alone: bool) -> str:
-    """Return the lines of a human text that speak of a recipient."""
-    if not said:
-        return ""
-    if recipient is None or alone:
-        return said[:4000]
-    lines = said.split("\n")
-    for number, line in enumerate(lines):
-        if recipient in line.lower():
-            return "\n".join(lines[number : number + 6])
-    return ""
-
-
-def _reply_in(text: str) -> str:
-    """Return the server's reply that a text quotes, empty where it quotes none."""
-    match = wording.REPLY.search(text)
-    return plain(match[0])[:2000] if match else ""
-
-
-def _stage(text: str) -> Stage | None:
-    match = wording.STAGE.search(text)
-    if match is None:
-        return None
-    word = next(group for group in match.groups() if group).lower()
-    if word.startswith("end of"):
-        return Stage.DOT
-    return wording.STAGES.get(word.split()[0])
-
-
-def _host(text: str) -> str | None:
-    match = wording.HOST.search(text)
-    return match[1].lower() if match else None
-
-
 # Other reports
 
 
 def _of_notice(item: notice.Named, whole: str, writer: str | None, classifier: Classifier) -> Reported:
-    domain = item.recipient.rpartition("@")[2] if item.recipient else None
-    spoken = [
-        _reply_in(item.words),
-        wording.SAID.split(item.words)[-1],
-        item.words,
-        _reply_in(whole),
-        plain(whole[:4000]),
-    ]
-    host = _host(item.words) or writer
-    candidates = (
-        Words.of(text, stage=_stage(item.words), host=host, recipient_domain=domain) for text in spoken if text
-    )
-    finding = _best(candidates, classifier)
+    host = reasons.host_in(item.words) or writer
+    finding = reasons.best(reasons.of_notice(item.words, whole, host, item.recipient), classifier)
     late = wording.DELAYED.search(whole) is not None and "permanent" not in whole.lower()
     action = Action.DELAYED if late else Action.FAILED
-    category, cause = _end(action, finding, whole, None)
+    category, cause = reasons.ending(action, finding, whole, None)
     return Reported(
         recipient=item.recipient,
         action=action,

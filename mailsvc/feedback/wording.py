@@ -41,7 +41,6 @@ STAGES = {
     "ehlo": Stage.EHLO,
     "helo": Stage.EHLO,
     "dot": Stage.DOT,
-    "end": Stage.DOT,
 }
 #: What stands before the words of the other side.
 SAID = re.compile(r"(?:said|says|responded|response|replied|server|error)[^:]{0,40}:\s*", re.IGNORECASE)

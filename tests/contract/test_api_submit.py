@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.api import pointers, problem, until
+from tests.support.ledger import message_of
 from tests.support.service import Service
 from tests.support.smtp_peer import SmtpPeer
 from tests.support.smtp_script import say
@@ -172,9 +173,8 @@ async def test_newer_code_supersedes_older_ones_of_its_challenge(service: Servic
 async def test_code_past_its_dot_is_raced(service: Service, scripted: SmtpPeer) -> None:
     """A code whose final dot is in flight is listed as raced, not as superseded, and ends as what came back."""
     scripted.script = {"dot": say("250 2.0.0 Ok", after=1.0)}
-    before = len(scripted.mails)
     old = (await service.submit(challenge="race")).json()
-    await until(lambda: len(scripted.mails) > before)
+    await until(lambda: any(message_of(mail) == old["id"] for mail in scripted.mails))
     new = (await service.submit(challenge="race", code="111222")).json()
     assert (new["superseded"], new["raced"]) == ([], [old["id"]])
     assert (await service.outcome(old["id"]))["state"] == "sent"
