@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
-from mailsvc.api.body import read_body, read_json, validate
+from mailsvc.api.body import BODY_PROBLEMS, read_body, read_json, validate
 from mailsvc.api.caller import Operator
 from mailsvc.api.models import EmptyRequest
 from mailsvc.api.openapi import takes, takes_mail
@@ -36,9 +36,7 @@ RECIPIENT_MAX = 320  # characters, RFC 3696 erratum 1690 before its correction: 
     "",
     status_code=202,
     response_model=ReportTaken,
-    responses=responses(
-        *_ALWAYS, "malformed", "timeout", "too_large", "unsupported_media_type", "invalid_request", "unavailable"
-    ),
+    responses=responses(*_ALWAYS, *BODY_PROBLEMS, "unavailable"),
     openapi_extra=takes_mail(MAIL, RECIPIENT),
 )
 async def take_report(request: Request, _key: Operator) -> JSONResponse:
@@ -75,12 +73,9 @@ async def list_reports(request: Request, _key: Operator, query: Annotated[Report
 @router.post(
     "/{report_id}/retry",
     response_model=ReportView,
-    responses=responses(
-        *_ALWAYS, "malformed", "timeout", "too_large", "unsupported_media_type", "invalid_request",
-        "not_found", "unavailable",
-    ),
+    responses=responses(*_ALWAYS, *BODY_PROBLEMS, "not_found", "unavailable"),
     openapi_extra=takes(EmptyRequest, required=False),
-)  # fmt: skip
+)
 async def retry_report(request: Request, _key: Operator, report_id: str) -> JSONResponse:
     """Have a report in quarantine read again; one that is read already, or waits to be, stays as it is."""
     svc = services(request)
