@@ -19,7 +19,8 @@ from mailsvc.checks.address import parse_recipient
 from mailsvc.domain.address import Address, AddressError
 from mailsvc.domain.address_state import AddressState
 from mailsvc.domain.identifier import earliest_id
-from mailsvc.store import Transaction, address_book, address_states
+from mailsvc.store import Transaction, actions, address_book, address_states
+from mailsvc.store.actions import Action
 
 router = APIRouter(prefix="/v1/addresses", tags=["addresses"])
 _ALWAYS = ("unauthorized", "forbidden", "request_header_too_large")
@@ -47,7 +48,7 @@ async def read_state(request: Request, _key: Reader) -> JSONResponse:
     responses=responses(*_ALWAYS, *BODY_PROBLEMS, "unavailable"),
     openapi_extra=takes(ClearRequest),
 )
-async def clear_state(request: Request, _key: Operator) -> JSONResponse:
+async def clear_state(request: Request, key: Operator) -> JSONResponse:
     """Clear the state of an address, whatever the evidence; answer its state then."""
     svc = services(request)
     asked = validate(ClearRequest, await read_json(request))
@@ -56,6 +57,7 @@ async def clear_state(request: Request, _key: Operator) -> JSONResponse:
 
     def clear(tx: Transaction) -> dict[str, Any]:
         address_states.clear(tx, address.identity, asked.reason, now)
+        actions.record(tx, key, Action.CLEAR, now, subject=address.masked, detail=asked.reason)
         return address_book.state_of(tx.connection, address, tx.guide, now)
 
     return JSONResponse(await svc.store.write(clear))
@@ -67,7 +69,7 @@ async def clear_state(request: Request, _key: Operator) -> JSONResponse:
     responses=responses(*_ALWAYS, *BODY_PROBLEMS, "address_in_use", "unavailable"),
     openapi_extra=takes(AddressRequest),
 )
-async def forget_address(request: Request, _key: Operator) -> JSONResponse:
+async def forget_address(request: Request, key: Operator) -> JSONResponse:
     """Erase an address with its state, its evidence and the messages to it; events keep their retention.
 
     Refused while a mail to it is queued.
@@ -78,6 +80,7 @@ async def forget_address(request: Request, _key: Operator) -> JSONResponse:
 
     def forget(tx: Transaction) -> dict[str, Any]:
         address_book.forget(tx, address.identity, now)
+        actions.record(tx, key, Action.FORGET, now, subject=address.masked)
         return address_book.state_of(tx.connection, address, tx.guide, now)
 
     try:

@@ -6,7 +6,20 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse, Response
 
 from mailsvc import __version__
-from mailsvc.api import addresses, docs, events, health, keys, messages, openapi, problems, queries, reports, webhooks
+from mailsvc.api import (
+    addresses,
+    checks,
+    docs,
+    events,
+    health,
+    keys,
+    messages,
+    openapi,
+    problems,
+    queries,
+    reports,
+    webhooks,
+)
 from mailsvc.api.caller import KeyCache
 from mailsvc.api.services import Services
 from mailsvc.store import StoreUnavailable
@@ -26,7 +39,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.keys = KeyCache()
-    for room in (messages, addresses, reports, events, webhooks, keys, health, docs):
+    for room in (messages, checks, addresses, reports, events, webhooks, keys, health, docs):
         app.include_router(room.router)
     problems.install(app)
     app.add_exception_handler(CursorExpired, events.on_cursor_expired)

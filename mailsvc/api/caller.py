@@ -62,4 +62,5 @@ def sees(key: ApiKey, message: Message) -> bool:
 Submitter = Annotated[ApiKey, Security(caller, scopes=[Scope.SUBMIT])]
 MessageReader = Annotated[ApiKey, Security(caller, scopes=[Scope.SUBMIT, Scope.READ])]
 Reader = Annotated[ApiKey, Security(caller, scopes=[Scope.READ])]
+Checker = Annotated[ApiKey, Security(caller, scopes=[Scope.CHECK])]
 Operator = Annotated[ApiKey, Security(caller, scopes=[Scope.OPERATE])]

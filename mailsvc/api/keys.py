@@ -13,7 +13,8 @@ from mailsvc.api.problems import Problem, invalid, responses
 from mailsvc.api.services import services
 from mailsvc.domain.access import ApiKey, scopes
 from mailsvc.domain.instant import rfc3339
-from mailsvc.store import keys
+from mailsvc.store import Transaction, actions, keys
+from mailsvc.store.actions import Action
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 _ALWAYS = ("unauthorized", "forbidden", "request_header_too_large")
@@ -26,7 +27,7 @@ _ALWAYS = ("unauthorized", "forbidden", "request_header_too_large")
     responses=responses(*_ALWAYS, *BODY_PROBLEMS, "unavailable"),
     openapi_extra=takes(NewKeyRequest),
 )
-async def new_key(request: Request, _key: Operator) -> JSONResponse:
+async def new_key(request: Request, operator: Operator) -> JSONResponse:
     """Make a key; its secret is shown this once."""
     svc = services(request)
     asked = validate(NewKeyRequest, await read_json(request))
@@ -35,7 +36,13 @@ async def new_key(request: Request, _key: Operator) -> JSONResponse:
     except ValueError as error:
         raise invalid([("/scopes", str(error))]) from None
     now = svc.clock.now()
-    key, secret = await svc.store.write(lambda tx: keys.new(tx.connection, asked.name, allowed, now))
+
+    def make(tx: Transaction) -> tuple[ApiKey, str]:
+        made, secret = keys.new(tx.connection, asked.name, allowed, now)
+        actions.record(tx, operator, Action.NEW_KEY, now, subject=made.id, detail=asked.name)
+        return made, secret
+
+    key, secret = await svc.store.write(make)
     return JSONResponse(key_view(key) | {"secret": secret}, 201)
 
 
@@ -51,12 +58,19 @@ async def list_keys(request: Request, _key: Operator) -> JSONResponse:
     responses=responses(*_ALWAYS, *BODY_PROBLEMS, "not_found", "unavailable"),
     openapi_extra=takes(EmptyRequest, required=False),
 )
-async def revoke_key(request: Request, _key: Operator, key_id: str) -> JSONResponse:
+async def revoke_key(request: Request, operator: Operator, key_id: str) -> JSONResponse:
     """Revoke a key, by id or name; it works for up to two more seconds."""
     svc = services(request)
     validate(EmptyRequest, await read_json(request, optional=True))
     now = svc.clock.now()
-    revoked = await svc.store.write(lambda tx: keys.revoke(tx.connection, key_id, now))
+
+    def revoke(tx: Transaction) -> list[ApiKey]:
+        revoked = keys.revoke(tx.connection, key_id, now)
+        for key in revoked:
+            actions.record(tx, operator, Action.REVOKE_KEY, now, subject=key.id, detail=key.name)
+        return revoked
+
+    revoked = await svc.store.write(revoke)
     if not revoked:
         raise Problem("not_found", "there is no living key of this id or name")
     return JSONResponse(key_view(revoked[0]) | {"revoked_at": rfc3339(now)})

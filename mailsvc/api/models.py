@@ -115,6 +115,7 @@ class AttemptView(BaseModel):
     ip: str | None
     destination: str | None = Field(description="The receiving site; null where the route does not tell")
     stage: str = Field(description="dns, connect, banner, ehlo, starttls, auth, mail, rcpt, data or dot")
+    handed_over_at: str | None = Field(description="When body and final dot were written; null: not, or unknown")
     reply: str | None
     category: str
     cause: str | None
@@ -141,6 +142,7 @@ class MessageView(BaseModel):
     id: str = Field(examples=[_MESSAGE_ID])
     state: MessageState
     template: str
+    is_code: bool = Field(description="false: a notice")
     locale: str
     reference: str
     to: str
@@ -184,7 +186,7 @@ class EventView(BaseModel):
     challenge: str | None
     customer: str | None
     address: str | None = Field(description="In full: events are personal data")
-    data: dict[str, Any] = Field(description="The full current state of the message or address")
+    data: dict[str, Any] = Field(description="The full current state of the message, address or site")
 
 
 class EventPage(BaseModel):

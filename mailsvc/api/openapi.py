@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from mailsvc import __version__
 from mailsvc.api.address_models import AddressRequest, ClearRequest
+from mailsvc.api.check_models import CheckRequest
 from mailsvc.api.models import EmptyRequest, NewKeyRequest, SubmitRequest, UsedRequest
 from mailsvc.api.problems import ProblemDocument
 from mailsvc.api.webhook_models import ReplayRequest
@@ -24,6 +25,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     UsedRequest,
     AddressRequest,
     ClearRequest,
+    CheckRequest,
     EmptyRequest,
     NewKeyRequest,
     ReplayRequest,
@@ -89,6 +91,7 @@ def _drop_framework_error(operation: dict[str, Any]) -> None:
 
 _TAGS = [
     {"name": "messages", "description": "Submit codes and notices and follow them. Scopes `submit`, `read`."},
+    {"name": "checks", "description": "Can this address receive? For registration forms. Scope `check`."},
     {"name": "addresses", "description": "What is known of recipients. Scopes `read`, `operate`."},
     {"name": "reports", "description": "Bounces and complaints that came in. Scope `operate`."},
     {"name": "events", "description": "What happened, in order. Scope `read`."},

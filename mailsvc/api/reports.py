@@ -19,7 +19,8 @@ from mailsvc.api.services import services
 from mailsvc.domain.instant import rfc3339
 from mailsvc.domain.report import ReportSource, ReportState
 from mailsvc.feedback.inbox import InboxFull
-from mailsvc.store import reports
+from mailsvc.store import Transaction, actions, reports
+from mailsvc.store.actions import Action
 from mailsvc.store.reports import StoredReport
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
@@ -76,11 +77,19 @@ async def list_reports(request: Request, _key: Operator, query: Annotated[Report
     responses=responses(*_ALWAYS, *BODY_PROBLEMS, "not_found", "unavailable"),
     openapi_extra=takes(EmptyRequest, required=False),
 )
-async def retry_report(request: Request, _key: Operator, report_id: str) -> JSONResponse:
+async def retry_report(request: Request, key: Operator, report_id: str) -> JSONResponse:
     """Have a report in quarantine read again; one that is read already, or waits to be, stays as it is."""
     svc = services(request)
     validate(EmptyRequest, await read_json(request, optional=True))
-    report = await svc.store.write(lambda tx: reports.retry(tx, report_id))
+    now = svc.clock.now()
+
+    def again(tx: Transaction) -> StoredReport | None:
+        report = reports.retry(tx, report_id)
+        if report is not None:
+            actions.record(tx, key, Action.RETRY_REPORT, now, subject=report.id)
+        return report
+
+    report = await svc.store.write(again)
     if report is None:
         raise Problem("not_found", "there is no report of this id")
     svc.inbox.bell.set()

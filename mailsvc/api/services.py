@@ -1,12 +1,13 @@
 """What the HTTP surface works with; the composition root fills it in."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fastapi import Request
 
+from mailsvc.checks.check import Checked
 from mailsvc.clock import Clock
 from mailsvc.domain.event import Event
 from mailsvc.domain.message import Message
@@ -46,6 +47,11 @@ class Watch:
             bells.discard(bell)
             if not bells:
                 self._bells.pop(subject, None)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the process is stopping."""
+        return self._closed
 
     def close(self) -> None:
         """Wake everybody for good: the process is stopping."""
@@ -89,6 +95,8 @@ class Services:
     limits: Limits  #: per recipient address
     inbox: Inbox  #: takes reports
     webhooks: Webhooks  #: the endpoints
+    check: Callable[[str], Awaitable[Checked]]  #: tells whether an address can receive
+    sender_domain: str  #: of the From address, for advice on receiving settings
     hand_over: Callable[[Message], None]  #: takes an accepted, claimed message for delivery
     predicted_wait: Callable[[], float]  #: seconds a code accepted now would wait for its first attempt
     failing: Callable[[], Mapping[str, str]]  #: what cannot work now, and why

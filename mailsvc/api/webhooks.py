@@ -14,6 +14,8 @@ from mailsvc.api.services import services
 from mailsvc.api.webhook_models import ParkedList, Replayed, ReplayRequest, WebhookList
 from mailsvc.domain.identifier import instant_of
 from mailsvc.domain.instant import rfc3339
+from mailsvc.store import Transaction, actions
+from mailsvc.store.actions import Action
 from mailsvc.store.webhook_replay import Parked
 from mailsvc.webhooks.hub import EndpointState, UnknownEndpoint
 
@@ -40,19 +42,25 @@ async def list_parked(request: Request, _key: Operator, query: Annotated[ParkedQ
     responses=responses(*_ALWAYS, *BODY_PROBLEMS, "not_found", "cursor_expired", "unavailable"),
     openapi_extra=takes(ReplayRequest, required=False),
 )
-async def replay(request: Request, _key: Operator) -> JSONResponse:
+async def replay(request: Request, key: Operator) -> JSONResponse:
     """Send parked events again (all, or the one that `event` names), or with `after` everything behind a `seq`.
 
     For the endpoint that `url` names, else for all. What an endpoint has had before carries the same `webhook-id`.
     """
-    webhooks = services(request).webhooks
+    svc = services(request)
+    webhooks = svc.webhooks
     asked = validate(ReplayRequest, await read_json(request, optional=True))
     if asked.event is not None and asked.after is not None:
         raise invalid([("/after", "cannot be given beside `event`")])
+    detail = asked.event if asked.after is None else f"after {asked.after}"
+
+    def note(tx: Transaction, endpoint: str) -> None:
+        actions.record(tx, key, Action.REPLAY, svc.clock.now(), subject=endpoint, detail=detail)
+
     try:
         if asked.after is not None:
-            return JSONResponse({"events": await webhooks.rewind(asked.url, asked.after)})
-        count = await webhooks.requeue(asked.url, asked.event)
+            return JSONResponse({"events": await webhooks.rewind(asked.url, asked.after, beside=note)})
+        count = await webhooks.requeue(asked.url, asked.event, beside=note)
     except UnknownEndpoint:
         raise Problem("not_found", "no endpoint of this url is configured") from None
     if asked.event is not None and not count:

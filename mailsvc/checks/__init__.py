@@ -1,1 +1,1 @@
-"""Can this address receive? First form: what an address must look like to be mailed at all."""
+"""Can this address receive, and is our own domain fit to send? What texts, lists and DNS say."""

@@ -3,16 +3,18 @@
 Decides whether a text is an address this service mails, taken exactly as it is: nothing is repaired, and what would
 have to be is refused with ``AddressError``. A domain outside ASCII is converted to A-labels (IDNA 2008, UTS 46
 without transitional mappings) only where that changes nothing but the encoding and the case of ASCII letters. An
-A-label must be one: what it stands for encodes to it again.
+A-label must be one: what it stands for encodes to it again. A label is written in one script (``scripts.py``).
 """
 
 import string
 
 import idna
 
+from mailsvc.checks.scripts import is_of_one_script
 from mailsvc.domain.address import Address, AddressError, parse
 
 _NOT_IDNA = "has a domain that is no internationalised domain name"
+_MIXED = "has a domain that mixes letters of several scripts"
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
@@ -34,14 +36,24 @@ def _a_labels(domain: str) -> str:
         raise AddressError(_NOT_IDNA) from error
     if not unchanged:
         raise AddressError("has a domain that is not in its normal form")
+    if not all(map(is_of_one_script, domain.split("."))):
+        raise AddressError(_MIXED)
     return ascii_domain
 
 
 def _check_a_labels(domain: str) -> None:
     for label in domain.lower().split("."):
-        try:
-            valid = not label.startswith("xn--") or idna.alabel(idna.ulabel(label)).decode("ascii") == label
-        except UnicodeError as error:
-            raise AddressError(_NOT_IDNA) from error
-        if not valid:
-            raise AddressError(_NOT_IDNA)
+        if label.startswith("xn--"):
+            _check_a_label(label)
+
+
+def _check_a_label(label: str) -> None:
+    try:
+        written = idna.ulabel(label)
+        valid = idna.alabel(written).decode("ascii") == label
+    except UnicodeError as error:
+        raise AddressError(_NOT_IDNA) from error
+    if not valid:
+        raise AddressError(_NOT_IDNA)
+    if not is_of_one_script(written):
+        raise AddressError(_MIXED)

@@ -8,7 +8,10 @@ from typing import NoReturn
 import typer
 
 from mailsvc.cli import database, dkim, keys
+from mailsvc.cli.audit import audit
+from mailsvc.cli.check import check
 from mailsvc.cli.classify import classify
+from mailsvc.cli.doctor import doctor
 from mailsvc.cli.failure import INTERRUPTED, Failure
 from mailsvc.cli.ingest import ingest
 from mailsvc.cli.preview import preview
@@ -24,9 +27,12 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("send")(send)
+app.command("check")(check)
+app.command("audit")(audit)
 app.command("ingest")(ingest)
 app.command("preview")(preview)
 app.command("classify")(classify)
+app.command("doctor")(doctor)
 app.add_typer(keys.app, name="keys")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(database.app, name="db")

@@ -5,6 +5,7 @@ Decides nothing about retries or states: what an end means is ``domain.classify`
 """
 
 import asyncio
+import math
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -18,7 +19,7 @@ from mailsvc.delivery.handed import Handed, Round, failed
 from mailsvc.delivery.overdue import Overdue
 from mailsvc.delivery.routes import Route
 from mailsvc.delivery.session import Gate, Kind
-from mailsvc.domain import retry
+from mailsvc.domain import fallback, retry
 from mailsvc.domain.classify import AMBIGUOUS, DELIVERED, NETWORK_ERROR, STOPPED, UNSENDABLE, Classifier
 from mailsvc.domain.echo import gives_away
 from mailsvc.domain.identifier import return_path
@@ -78,9 +79,9 @@ class Delivery:
 
         ``due`` is the instant at which the round could have begun.
         """
-        fallback = self._fallback if message.by_fallback else None
-        made = await self._round(message, fallback or self._route)
-        attempts = self._attempts(message, made, waited=self._clock.now() - due, by=fallback or self._route)
+        route = self._fallback if self._fallback is not None and message.by_fallback else self._route
+        made = await self._round(message, route)
+        attempts = self._attempts(message, made, waited=self._clock.now() - due, by=route)
         concluded = await self._record(message.id, attempts)
         self._store.gate.leave(message.id)
         return concluded
@@ -114,7 +115,7 @@ class Delivery:
                 handed,
                 verdict=handed.verdict or self._verdict(handed),
                 number=message.attempts + number,
-                at=handed.begun + offset,
+                offset=offset,
                 ended_at=end + offset,
                 reply=_without(message.code, handed.ended.text),
                 queue=max(0.0, waited - (loop_time - handed.begun)) if number == 1 else None,
@@ -144,13 +145,19 @@ class Delivery:
         )
 
     def _turn(self, message: Message, asked: set[Stage]) -> Round:
-        offset = asyncio.get_running_loop().time() - self._clock.now()
+        now = self._clock.now()
+        offset = asyncio.get_running_loop().time() - now
+        alone_until = fallback.alone_until(message)
+        leaves = self._fallback is not None and not message.ambiguous and now < alone_until
         return Round(
             gate=self._gate(message, asked),
             hand_over_by=message.hand_over_by + offset,
             answer_by=message.expires_at + ANSWER_LATEST + offset,
             repeat_by=None if message.ambiguous else retry.repeat_by(message) + offset,
             stay_with=message.stay_with,
+            give_way=alone_until + offset if leaves else math.inf,
+            offer_by=fallback.leave_by(message) + offset if leaves else math.inf,
+            hosts=retry.hosts(message),
         )
 
     def _gate(self, message: Message, asked: set[Stage]) -> Gate:
@@ -196,18 +203,19 @@ def _attempt(
     *,
     verdict: Verdict,
     number: int,
-    at: float,
+    offset: float,
     ended_at: float,
     reply: str,
     queue: float | None,
     relays: bool,
     fallback: bool,
 ) -> Attempt:
+    """Return a session as an attempt; ``offset`` leads from the event loop's clock to the service's."""
     ended = handed.ended
     times = [("queue", queue), ("dns", handed.dns), *ended.seconds]
     return Attempt(
         number=number,
-        at=at,
+        at=handed.begun + offset,
         ended_at=ended_at,
         host=handed.host,
         ip=handed.ip,
@@ -223,4 +231,5 @@ def _attempt(
         seconds=tuple((name, seconds) for name, seconds in times if seconds is not None),
         relayed=relays and ended.kind is Kind.ACCEPTED,
         fallback=fallback,
+        handed_over_at=None if ended.handed_over_at is None else ended.handed_over_at + offset,
     )

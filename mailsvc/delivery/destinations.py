@@ -18,7 +18,7 @@ from typing import Any
 
 from publicsuffixlist import PublicSuffixList
 
-from mailsvc.delivery.places import Places
+from mailsvc.delivery.places import Place, Places
 from mailsvc.delivery.pool import Pool
 from mailsvc.delivery.shares import Shares, Standing
 
@@ -57,6 +57,17 @@ class Profile:
     idle: float  #: seconds an idle connection is kept
 
 
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """How a destination is treated now."""
+
+    sessions: int  #: at one time
+    sessions_max: int  #: what that may grow to
+    open: int  #: sessions under way
+    waiting: int  #: mails that wait for one
+    wait: float  #: seconds until a new session is welcome
+
+
 class Destination:
     """One receiving site."""
 
@@ -79,18 +90,24 @@ class Destination:
         """Whether nothing is open there, and nobody waits."""
         return self.places.idle and self.pool.empty
 
+    @property
+    def in_force(self) -> InForce:
+        """How it is treated now."""
+        places = self.places
+        return InForce(places.limit, self.profile.connections, places.taken, places.waiting, self.wait())
+
     @asynccontextmanager
-    async def place(self, by: float, shares: Shares) -> AsyncIterator[None]:
+    async def place(self, by: float, shares: Shares) -> AsyncIterator[Place]:
         """Hold one of its places, and one of the process, once a session is welcome; instants are the event loop's.
 
-        Raises `TimeoutError` when there is none by ``by``.
+        Yields the one of its own. Raises `TimeoutError` when there is none by ``by``.
         """
         while True:
             await asyncio.sleep(self._held_back(by))
             self._fit(crowded=shares.crowded)
-            async with self.places.at(by), shares.at(self.standing, by):
+            async with self.places.at(by) as place, shares.at(self.standing, by):
                 if self._held_back(by) == 0.0:  # it may have said "slow down" to others meanwhile
-                    yield
+                    yield place
                     return
 
     def _fit(self, *, crowded: bool) -> None:
@@ -159,6 +176,11 @@ class Destinations:
             self._forget()
         self._known.move_to_end(site)
         return known
+
+    def in_force(self, name: str) -> InForce | None:
+        """Return how a destination is treated now; None where it is not known."""
+        known = self._known.get(name)
+        return known.in_force if known else None
 
     async def close(self) -> None:
         """Say QUIT on idle connections."""

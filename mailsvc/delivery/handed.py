@@ -4,7 +4,8 @@ A round is what one try of a message makes of a route: usually one session, more
 one is asked at once. Decides nothing but whether a round goes on.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from mailsvc.delivery.session import Deadlines, Ended, Gate, Kind, Timeouts
 from mailsvc.domain.outcome import Verdict
@@ -25,12 +26,21 @@ class Round:
     answer_by: float  #: the reply to the dot is awaited until then at most
     repeat_by: float | None = None  #: later than this no repeat of the mail begins; None: it is not repeated
     stay_with: str | None = None  #: address of the host that deferred the recipient before: greylists know it
+    give_way: float = math.inf  #: no session begins later: the second route is to have its turn
+    offer_by: float = math.inf  #: a session that has not come to the dot by then ends, for the same reason
+    hosts: int = 30  #: so many are asked at most
+
+    @property
+    def begin_by(self) -> float:
+        """When the last session may begin."""
+        return min(self.give_way, self.hand_over_by)
 
     def deadlines(self, timeouts: Timeouts, now: float) -> Deadlines:
         """Return the deadlines of a session that begins now."""
-        return Deadlines.begin(
+        deadlines = Deadlines.begin(
             timeouts, now=now, hand_over_by=self.hand_over_by, answer_by=self.answer_by, repeat_by=self.repeat_by
         )
+        return replace(deadlines, before_dot=min(deadlines.before_dot, self.offer_by))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

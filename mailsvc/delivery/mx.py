@@ -9,18 +9,21 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 from mailsvc.delivery.back_off import wants_less
-from mailsvc.delivery.destinations import Destinations, Profile
+from mailsvc.delivery.destinations import Destinations, InForce, Profile
+from mailsvc.delivery.entered import entered
 from mailsvc.delivery.envelope import Envelope
 from mailsvc.delivery.handed import Handed, Round, failed
+from mailsvc.delivery.places import Place
 from mailsvc.delivery.session import Endpoint, Kind
 from mailsvc.delivery.sessions import Sessions
 from mailsvc.delivery.shares import Shares
 from mailsvc.delivery.targets import Target, Targets
 from mailsvc.delivery.tls import TlsPolicy
+from mailsvc.delivery.unanswered import once_late
 from mailsvc.dns import DnsTrouble, MailHosts, NoSuchDomain, NullMx
 from mailsvc.domain.classify import Classifier
 from mailsvc.domain.outcome import Category, Permanence, Scope, Verdict
@@ -28,6 +31,8 @@ from mailsvc.domain.reply import Stage
 
 #: Sessions of the process at one time.
 SESSIONS = 1000
+#: Room beside them for sessions that take long, most of them for the answer to a dot.
+ROOM = 5000
 #: With less time than this until the mail must be handed over there is no further round (seconds).
 _LAST_ROUND = 16.0
 
@@ -64,20 +69,28 @@ class MxRoute:
         allow_private: bool = False,
         sources: Sequence[str] = (),
         sessions: int = SESSIONS,
+        room: int = ROOM,
     ) -> None:
-        """``classifier`` tells a refusal for our rate, and a greylist, from others."""
+        """``classifier`` tells a refusal for our rate, and a greylist, from others.
+
+        ``room`` is for how many sessions there is room beside ``sessions`` once they take long.
+        """
         self._targets = Targets(hosts, destinations, allow_private=allow_private, sources=sources)
         self._destinations = destinations
         self._known = known
         self._helo = helo
         self._port = port
-        self._shares = Shares(sessions)
+        self._shares = Shares(sessions, room=room)
         self._sessions = Sessions()
         self._judge = lru_cache(_JUDGED)(classifier.verdict)  # a site in trouble says the same again and again
 
     def predicted_wait(self) -> float:
         """Return the seconds that a mail taken now would wait for a session of this process."""
         return self._shares.predicted_wait()
+
+    def in_force(self, destination: str) -> InForce | None:
+        """Return how a destination is treated now; None where this process has not talked to it lately."""
+        return self._destinations.in_force(destination)
 
     async def close(self) -> None:
         """Say QUIT on idle connections."""
@@ -89,7 +102,7 @@ class MxRoute:
         begun = loop.time()
         domain = envelope.forward_path.rpartition("@")[2].lower()
         try:
-            async with asyncio.timeout_at(turn.hand_over_by):
+            async with asyncio.timeout_at(turn.begin_by):
                 targets = await self._targets.of(domain, turn.stay_with)
         except (NoSuchDomain, NullMx) as error:
             return [await self._no_domain(domain, str(error), begun)]
@@ -106,9 +119,10 @@ class MxRoute:
 
     async def _round(self, targets: Sequence[Target], envelope: Envelope, turn: Round) -> list[Handed]:
         """Visit one target after another; return the end of each session."""
+        loop = asyncio.get_running_loop()
         made: list[Handed] = []
         waiting, put_off = deque(targets), set[Target]()
-        while waiting:
+        while waiting and len(made) < turn.hosts and not (made and loop.time() >= turn.begin_by):
             target = waiting.popleft()
             elsewhere = bool(waiting) and target not in put_off
             sessions = await self._visit(target, envelope, turn, elsewhere=elsewhere)
@@ -131,16 +145,22 @@ class MxRoute:
         destination, shaky = target.destination, self._targets.shaky
         begun, known = loop.time(), shaky.until(target.ip)
         try:
-            async with destination.place(turn.hand_over_by, self._shares):
+            async with entered(destination.place(turn.hand_over_by, self._shares), turn.begin_by) as place:
                 if elsewhere and shaky.until(target.ip) > max(known, loop.time()):
                     return []
                 endpoint = self._endpoint(target, destination.profile)
-                made = await self._sessions.offer(destination.pool, endpoint, envelope, turn)
+                with once_late(turn.gate, partial(self._unanswered, target, place, turn.answer_by)) as gate:
+                    made = await self._sessions.offer(destination.pool, endpoint, envelope, replace(turn, gate=gate))
                 self._learn(target, made[-1])
         except TimeoutError:
             text = f"{destination.name} had no free session for as long as there was time"
             made = [failed(Stage.CONNECT, text, begun=begun, host=target.host)]
         return [replace(handed, destination=destination.name) for handed in made]
+
+    def _unanswered(self, target: Target, place: Place, answer_by: float) -> None:
+        """Let others go on while a host does not answer a dot: beside it at its site, and elsewhere where they can."""
+        place.step_aside()
+        self._targets.shaky.note(target.ip, until=answer_by)
 
     def _learn(self, target: Target, handed: Handed) -> None:
         """Note what a session says of host and destination; its place is still held, so nobody comes in between."""

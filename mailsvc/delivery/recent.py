@@ -17,9 +17,9 @@ class Recent:
         self._seconds = seconds
         self._until: OrderedDict[str, float] = OrderedDict()
 
-    def note(self, name: str) -> None:
-        """Remember a name from now on."""
-        self._until[name] = asyncio.get_running_loop().time() + self._seconds
+    def note(self, name: str, until: float | None = None) -> None:
+        """Remember a name from now on, until a certain instant (loop time) where one is given."""
+        self._until[name] = until or asyncio.get_running_loop().time() + self._seconds
         self._until.move_to_end(name)
         while len(self._until) > SIZE:
             self._until.popitem(last=False)

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mailsvc.delivery.back_off import wants_less
-from mailsvc.delivery.destinations import Destination, Profile
+from mailsvc.delivery.destinations import Destination, InForce, Profile
+from mailsvc.delivery.entered import entered
 from mailsvc.delivery.envelope import Envelope
 from mailsvc.delivery.handed import Handed, Round, failed
 from mailsvc.delivery.session import Endpoint, Kind
@@ -60,6 +61,10 @@ class RelayRoute:
         """Return the seconds that a mail taken now would wait for a session."""
         return self._relay.places.predicted_wait()
 
+    def in_force(self, destination: str) -> InForce | None:
+        """Return how the server is treated now; None for any other destination."""
+        return self._relay.in_force if destination == self._relay.name else None
+
     async def close(self) -> None:
         """Say QUIT on idle connections."""
         await self._relay.pool.close()
@@ -69,7 +74,7 @@ class RelayRoute:
         host = self._endpoint.host
         begun = asyncio.get_running_loop().time()
         try:
-            async with self._relay.place(turn.hand_over_by, self._shares):
+            async with entered(self._relay.place(turn.hand_over_by, self._shares), turn.begin_by):
                 made = await self._round(envelope, turn)
                 self._learn(made[-1])
                 return made
@@ -82,12 +87,12 @@ class RelayRoute:
     async def _round(self, envelope: Envelope, turn: Round) -> list[Handed]:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        addresses = await self._resolve(turn.hand_over_by)
+        addresses = await self._resolve(turn.begin_by)
         dns = loop.time() - begun
         made: list[Handed] = []
         for endpoint in self._endpoints(addresses):
             made += await self._sessions.offer(self._relay.pool, endpoint, envelope, turn)
-            if not made[-1].round_goes_on:
+            if not made[-1].round_goes_on or loop.time() >= turn.begin_by:
                 break
         if not made:
             host = self._endpoint.host

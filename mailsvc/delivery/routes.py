@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from mailsvc.delivery.destinations import InForce
 from mailsvc.delivery.envelope import Envelope
 from mailsvc.delivery.handed import Handed, Round, failed
 from mailsvc.delivery.session import Ended, Kind
@@ -27,6 +28,9 @@ class Route(Protocol):
 
     def predicted_wait(self) -> float:
         """Return the seconds that a mail taken now would wait for its first session."""
+
+    def in_force(self, destination: str) -> InForce | None:
+        """Return how a destination is treated now; None where that is not known."""
 
     async def close(self) -> None:
         """Let go of idle connections."""
@@ -59,6 +63,9 @@ class CaptureRoute:
     def predicted_wait(self) -> float:
         """Return 0: a folder is always free."""
         return 0.0
+
+    def in_force(self, destination: str) -> None:
+        """Return nothing: a folder has no limits."""
 
     async def close(self) -> None:
         """Nothing is held."""

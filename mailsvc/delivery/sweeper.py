@@ -39,10 +39,10 @@ class Sweeper:
         keep_messages: float,
         keep_events: float,
         keep_reports: float,
-        observe: Callable[[int, float], None],
+        observe: Callable[[int, float, float], None],
         observe_addresses: Callable[[Mapping[str, int], Collection[str]], None],
     ) -> None:
-        """``observe`` takes the number of queued messages and the age of the oldest (seconds).
+        """``observe`` takes the number of queued messages, the age of the oldest, and that of the oldest untried code.
 
         ``observe_addresses`` takes the number of addresses by state, and the sites that are not believed.
         """
@@ -84,8 +84,9 @@ class Sweeper:
         if now - self._checkpointed_at > CHECKPOINT_INTERVAL:
             self._checkpointed_at = now
             await self._store.checkpoint()
-        count, oldest = await self._store.read(lifecycle.backlog)
-        self._observe(count, 0.0 if oldest is None else now - oldest)
+        backlog = await self._store.read(lifecycle.backlog)
+        oldest, untried = (0.0 if at is None else now - at for at in (backlog.oldest, backlog.untried))
+        self._observe(backlog.messages, oldest, untried)
         await self._sweep_addresses(now)
         if now - self._pruned_at > PRUNE_INTERVAL:
             await self._prune(now)

@@ -49,7 +49,10 @@ class Targets:
         trouble = next((answer for answer in answers if isinstance(answer, DnsTrouble)), None)
         if trouble and not found:
             raise trouble
-        return sorted(found, key=lambda target: (target.ip != stay_with, target.ip in self.shaky))
+        # An address is one host, however many names lead there.
+        first = {target.ip: target for target in reversed(found)}
+        distinct = [target for target in found if first[target.ip] is target]
+        return sorted(distinct, key=lambda target: (target.ip != stay_with, target.ip in self.shaky))
 
     async def _addresses(self, host: str) -> list[Target] | DnsTrouble:
         """Return where to reach a host; DNS trouble with one of them is no trouble with the others."""

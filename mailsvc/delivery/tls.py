@@ -4,9 +4,16 @@ Decides when TLS is asked for and whether the certificate must prove the host's 
 A context is made once and shared; a failed handshake reaches the caller as ``ssl.SSLError``.
 """
 
+import re
 import ssl
 from enum import StrEnum
 from functools import cache
+
+from mailsvc.domain.reply import Reply
+
+_MUST_STARTTLS = 530  # RFC 3207 4; before AUTH too, which we do not use in clear
+_ENCRYPTION_NEEDED = ".7.10"  # RFC 5248 2.4
+_WORDS_FOR_TLS = re.compile(r"tls|\bssl\b|encrypt|secure (channel|connection|session|transport)", re.IGNORECASE)
 
 
 class TlsPolicy(StrEnum):
@@ -21,6 +28,12 @@ class TlsPolicy(StrEnum):
     def by_starttls(self) -> bool:
         """Whether the session begins in clear and is upgraded."""
         return self in (TlsPolicy.OPPORTUNISTIC, TlsPolicy.REQUIRED)
+
+
+def asks_for_tls(reply: Reply) -> bool:
+    """Whether a refusal in a session without TLS can be about that; on any other occasion the words say little."""
+    by_code = reply.code == _MUST_STARTTLS or (reply.enhanced or "").endswith(_ENCRYPTION_NEEDED)
+    return by_code or _WORDS_FOR_TLS.search(reply.text) is not None
 
 
 def context(policy: TlsPolicy, trust: ssl.SSLContext | None) -> ssl.SSLContext:

@@ -38,7 +38,11 @@ class Wire(asyncio.Protocol):
         await asyncio.get_running_loop().create_connection(lambda: self, ip, port, local_addr=local)
 
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
-        """Shake hands; octets that came in clear after the last answer fail it."""
+        """Shake hands; octets that came in clear after the last answer fail it, and a host whose name is none."""
+        try:
+            host.encode("idna")
+        except UnicodeError:
+            raise OSError("TLS failed: the name of the server has a label that is too long") from None
         loop = asyncio.get_running_loop()
         self._transport = await loop.start_tls(self._open_transport, self, context, server_hostname=host)
         self.tls = self._open_transport.get_extra_info("ssl_object").version()

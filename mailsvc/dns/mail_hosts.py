@@ -5,10 +5,11 @@ Decides order and fallback; never whether a mail is sent. Answers come from `Res
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mailsvc.dns.answer import DnsTrouble, NoSuchDomain
+from mailsvc.dns.answer import DnsTrouble, NoSuchDomain, Question
+from mailsvc.dns.bounded import Bounded
 from mailsvc.dns.public import is_public
 from mailsvc.dns.resolver import Ask
 
@@ -17,6 +18,10 @@ HOSTS_MAX = 16
 ADDRESSES_MAX = 8
 #: With a public address of one family known, the other family's answer is waited for so long (seconds).
 GRACE = 0.5
+#: A family that was late is not waited for again for so long, as long as the other one is there (seconds).
+LATE = 30.0
+#: Late answers remembered at most.
+SIZE = 10_000
 
 _Family = tuple[str, ...] | DnsTrouble  #: addresses, or why they are not known
 
@@ -38,6 +43,7 @@ class MailHosts:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
+        self._late: Bounded[Question, float] = Bounded(SIZE)  # until when
 
     async def exchanges(self, domain: str) -> list[Exchange]:
         """Return the mail exchangers, the most preferred first, equals in random order (RFC 5321 5.1).
@@ -69,15 +75,26 @@ class MailHosts:
 
     async def _families(self, host: str) -> list[_Family]:
         """Return what was said of each family in time."""
-        asking = [asyncio.create_task(self._family(host, type_)) for type_ in ("A", "AAAA")]
+        asking = {asyncio.create_task(self._family(host, type_)): (host, type_) for type_ in ("A", "AAAA")}
         try:
-            done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
-            enough = any(is_public(ip) for ip in _found([task.result() for task in done]))
-            await asyncio.wait(asking, timeout=GRACE if enough else None)
+            done, waiting = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            if any(is_public(ip) for ip in _found([task.result() for task in done])):
+                await self._wait_a_moment({asking[task]: task for task in waiting})
+            else:
+                await asyncio.wait(asking)
             return [task.result() for task in asking if task.done()]
         finally:
             for task in asking:
                 task.cancel()
+
+    async def _wait_a_moment(self, asking: Mapping[Question, asyncio.Task[_Family]]) -> None:
+        """Wait for answers that can be done without; for one that was late a moment ago not at all."""
+        now = asyncio.get_running_loop().time()
+        waited_for = [task for question, task in asking.items() if self._late.get(question, 0.0) <= now]
+        if waited_for:
+            _, late = await asyncio.wait(waited_for, timeout=GRACE)
+            for question in (question for question, task in asking.items() if task in late):
+                self._late[question] = now + LATE
 
     async def _family(self, host: str, type_: str) -> _Family:
         try:

@@ -2,8 +2,9 @@
 
 Answers are kept for their TTL within bounds, and for a day after that for when the resolver cannot be reached (RFC
 8767): a broken resolver must not stop codes to domains that took them an hour ago. Nobody waits long for an answer that
-is known, nor again for one that did not come a moment ago. A question that was put is followed to its end, whoever
-still waits for it; its task is left to the loop, which cancels it at the end of the process.
+is known. One that did not come a moment ago is asked for again after a rest, and waited for: no mail ends because of
+what DNS did before. A question that was put is followed to its end, whoever still waits for it; its task is left to the
+loop, which cancels it at the end of the process. Each one that is out has a socket, so their number is bounded.
 """
 
 import asyncio
@@ -31,6 +32,8 @@ STALE = 24 * 3600.0
 PATIENCE = 1.0
 #: Names kept at most.
 SIZE = 50_000
+#: Questions out at one time; the others wait.
+QUESTIONS = 200
 #: Seconds for one server's answer, and for all of them.
 TIMEOUT = 2.0
 LIFETIME = 5.0
@@ -52,19 +55,32 @@ class _Asked:
 class Resolver:
     """Asks the given servers (address and port), or the system's."""
 
-    def __init__(self, servers: Sequence[tuple[str, int]] = (), *, now: Callable[[], float] = time.monotonic) -> None:
-        self._resolver = dns.asyncresolver.Resolver(configure=not servers)
+    def __init__(
+        self,
+        servers: Sequence[tuple[str, int]] = (),
+        *,
+        questions: int = QUESTIONS,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``questions`` is how many may be out at one time."""
+        self._resolver = _system() if not servers else dns.asyncresolver.Resolver(configure=False)
         if servers:
             self._resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
         self._resolver.timeout, self._resolver.lifetime = TIMEOUT, LIFETIME
         self._now = now
+        self._out = asyncio.Semaphore(questions)
         self._kept: Bounded[Question, _Kept] = Bounded(SIZE)
         self._troubles = Troubles()
         self._asked: dict[Question, _Asked] = {}
 
+    def knows(self, name: str, type_: str) -> bool:
+        """Whether a question is answered at once, from what is kept."""
+        kept = self._kept.get(_question(name, type_))
+        return kept is not None and self._now() < kept.fresh_until
+
     async def ask(self, name: str, type_: str) -> Records:
         """Return the records of a name; raise `NoSuchDomain` or `DnsTrouble`."""
-        question = (name.lower().rstrip("."), type_)
+        question = _question(name, type_)
         kept, now = self._kept.get(question), self._now()
         if kept is not None and now < kept.fresh_until:
             answer: Answer | DnsTrouble = kept.answer
@@ -77,10 +93,9 @@ class Resolver:
 
     async def _renewed(self, question: Question, stale: Answer | None, now: float) -> Answer | DnsTrouble:
         """Return what is answered; stale data at once while the resolver is known to be down, else when it is slow."""
-        trouble = self._troubles.remembered(question, now)
-        if trouble is not None:
-            return stale or trouble
-        asked = self._put(question)
+        if stale is not None and self._troubles.rest(question, now):
+            return stale
+        asked = self._put(question, now)
         if stale is None:
             return await asyncio.shield(asked.task)
         patience = 0.0 if self._troubles.lately(question, now) else max(0.0, asked.patience_until - now)
@@ -88,21 +103,23 @@ class Resolver:
         answer = asked.task.result() if asked.task.done() else stale
         return stale if isinstance(answer, DnsTrouble) else answer
 
-    def _put(self, question: Question) -> _Asked:
-        """Put a question, or join those who wait for its answer already."""
+    def _put(self, question: Question, now: float) -> _Asked:
+        """Put a question, after its rest, or join those who wait for its answer already."""
         asked = self._asked.get(question)
         if asked is None:
-            asked = _Asked(asyncio.create_task(self._learn(question)), self._now() + PATIENCE)
-            self._asked[question] = asked
+            learning = self._learn(question, after=self._troubles.rest(question, now))
+            asked = self._asked[question] = _Asked(asyncio.create_task(learning), now + PATIENCE)
             asked.task.add_done_callback(lambda _: self._asked.pop(question, None))
         return asked
 
-    async def _learn(self, question: Question) -> Answer | DnsTrouble:
-        """Ask, and remember what came of it."""
-        answer = await self._query(question)
+    async def _learn(self, question: Question, after: float) -> Answer | DnsTrouble:
+        """Ask after so many seconds, and remember what came of it."""
+        await asyncio.sleep(after)
+        async with self._out:
+            answer = await self._query(question)
         now = self._now()
         if isinstance(answer, DnsTrouble):
-            self._troubles.note(question, answer, now)
+            self._troubles.note(question, now)
         else:
             self._troubles.over(question)
             self._kept[question] = _kept(answer, now)
@@ -123,6 +140,18 @@ class Resolver:
         if answer.rrset is None:
             return Records((), TTL_MIN)
         return Records(tuple(record.to_text() for record in answer.rrset), float(answer.rrset.ttl))
+
+
+def _system() -> dns.asyncresolver.Resolver:
+    """Return the system's resolver; one that gives no answer where the system has none."""
+    try:
+        return dns.asyncresolver.Resolver()
+    except dns.resolver.NoResolverConfiguration:
+        return dns.asyncresolver.Resolver(configure=False)
+
+
+def _question(name: str, type_: str) -> Question:
+    return name.lower().rstrip("."), type_
 
 
 def _kept(answer: Answer, now: float) -> _Kept:

@@ -48,6 +48,8 @@ NETWORK_ERROR = Verdict(Category.NETWORK_ERROR, Permanence.TRANSIENT, Scope.SESS
 STOPPED = Verdict(Category.UNKNOWN, Permanence.STOPPED, Scope.MESSAGE)
 #: The finished bytes did not pass our own check: nothing leaves, and a repeat would be the same bytes.
 UNSENDABLE = Verdict(Category.CONTENT_REJECTED, Permanence.PERMANENT, Scope.MESSAGE)
+#: A carrier address with a dot out of place was refused for the way it is written, RFC 5321 4.2.3: 500, 501, 553.
+FORM_REFUSED = Verdict(Category.REMOTE_ERROR, Permanence.PERMANENT, Scope.SESSION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,6 +148,8 @@ _BY_CATEGORY = {
     (AddressState.UNDELIVERABLE, Category.DOMAIN_UNKNOWN): _DOMAIN_GONE,
 }
 
+#: Those that a setting can prevent.
+_SETTINGS = {Cause.FILTER, Cause.JUNK, Cause.SECURITY}
 _CARRIER_ORDER = (Cause.FILTER, Cause.JUNK, Cause.FULL, Cause.ADDRESS, Cause.SECURITY)
 #: The likeliest cause first.
 _ORDER = {
@@ -222,6 +224,14 @@ class Guide:
             if len(between.join((*said, further, then))) <= LENGTH_MAX:
                 said.append(further)
         return between.join((*said, then) if then else said)
+
+
+def allowing(domain: str, sender_domain: str) -> Mapping[str, str]:
+    """Return, before anything went wrong, how mailboxes of ``domain`` take mail from ``sender_domain``."""
+    kind = mail_kind(domain)
+    cause = next(cause for cause in _ORDER.get(kind, _CARRIER_ORDER) if cause in _SETTINGS)
+    words = _OWN_ADVICE.get((cause, kind), _ADVICE[cause])
+    return {"ja": words.ja.format(domain=sender_domain), "en": words.en.format(domain=sender_domain)}
 
 
 def _advice(situation: _Situation, kind: MailKind) -> Iterator[_Words]:

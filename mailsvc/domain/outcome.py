@@ -41,6 +41,23 @@ class Category(StrEnum):
         """Whether the address cannot exist (CONTRACT 3.3: these two only)."""
         return self in (Category.USER_UNKNOWN, Category.DOMAIN_UNKNOWN)
 
+    @property
+    def of_recipient(self) -> bool:
+        """Whether it says something of the recipient, not of us, the mail or the far system."""
+        return self in _OF_RECIPIENT
+
+
+_OF_RECIPIENT = frozenset(
+    {
+        Category.USER_UNKNOWN,
+        Category.DOMAIN_UNKNOWN,
+        Category.MAILBOX_DISABLED,
+        Category.MAILBOX_FULL,
+        Category.RECIPIENT_REFUSED,
+        Category.UNKNOWN_OR_REFUSED,
+    }
+)
+
 
 class Scope(StrEnum):
     """How far a failure reaches."""
@@ -92,6 +109,7 @@ class Attempt:
     relayed: bool = False  #: handed to a relay, not to the recipient's own site
     fallback: bool = False  #: by the second route
     destination: str | None = None  #: the site that was talked to; None where the route does not tell
+    handed_over_at: float | None = None  #: when body and dot were written; None: they were not, or nobody knows
 
     @property
     def ambiguous(self) -> bool:

@@ -1,6 +1,7 @@
 """When to try again: a pure function of the message's times (DESIGN 4, retry moments).
 
-Also which host and route the next try begins with. Never decides whether a verdict is final (``settlement`` does).
+Also which host the next try begins with, and how many it may ask. Never decides whether a verdict is final
+(``settlement`` does), nor which route is taken (``fallback`` does).
 """
 
 from collections.abc import Sequence
@@ -24,12 +25,15 @@ REPEAT_MIN_LIFE = 60.0
 REPEAT_MARGIN = 2.0
 #: Two tries are at least so far apart (seconds).
 MIN_GAP = 2.0
-#: A server that names ever shorter waits is followed so long (seconds): a notice would be tried for days.
+#: A wait shorter than the plan's is followed for so long (seconds) and for so many attempts: a server that goes on
+#: naming short ones would be asked every two seconds, with a notice for days.
 SHORT_HINTS = 300.0
+SHORT_HINTS_ATTEMPTS = 12
 #: A wait that the server named is made longer by this: its clock need not be ours (seconds).
 HINT_MARGIN = 1.0
-#: While the first route gets nowhere the second one is tried in turn with it, from so long after acceptance (seconds).
-FALLBACK_AFTER = 15.0
+#: Attempts of one message, all its hosts and tries together; after that each try still asks so many hosts.
+ATTEMPTS = 30
+HOSTS_MIN = 2
 #: Jitter lengthens the wait by at most this share: greylists count from the first try.
 JITTER_SHARE = 0.1
 
@@ -79,28 +83,9 @@ def stay_with(tries: Sequence[Attempt]) -> str | None:
     return next(deferred, None)
 
 
-def by_fallback(message: Message, tries: Sequence[Attempt], now: float) -> bool:
-    """Whether the next try takes the second route, where there is one.
-
-    It does in turn with the first one once that has got nowhere for a while, and at once after a verdict on us or on
-    the mail; never after a verdict on the recipient or after a mail that may have arrived.
-    """
-    if not tries or any(attempt.ambiguous for attempt in tries):
-        return False
-    last = tries[-1]
-    if last.scope is Scope.RECIPIENT or last.permanence is Permanence.STOPPED:
-        return last.fallback
-    if last.permanence is Permanence.PERMANENT:
-        return True
-    return not last.fallback and now - message.accepted_at >= FALLBACK_AFTER
-
-
-def fallback_may_help(message: Message, tries: Sequence[Attempt], now: float) -> bool:
-    """Whether the second route is still to be tried after a permanent verdict: it was on us, or on the mail."""
-    last = tries[-1]
-    refused_us = last.permanence is Permanence.PERMANENT and last.scope is not Scope.RECIPIENT
-    untried = not last.fallback and last.host is not None and by_fallback(message, tries, now)
-    return refused_us and untried and _life_left(message, now)
+def hosts(message: Message) -> int:
+    """Return how many hosts the next try may ask: what one message makes us do is bounded."""
+    return max(HOSTS_MIN, ATTEMPTS - message.attempts)
 
 
 def _hinted(message: Message, attempt: Attempt, now: float, *, planned: float, last: float) -> float:
@@ -108,7 +93,8 @@ def _hinted(message: Message, attempt: Attempt, now: float, *, planned: float, l
     asked = None if hint is None else now + max(hint + HINT_MARGIN, MIN_GAP)
     if asked is None or asked > last:
         return planned
-    return max(asked, planned) if now - message.accepted_at > SHORT_HINTS else asked
+    followed = attempt.number <= SHORT_HINTS_ATTEMPTS and now - message.accepted_at <= SHORT_HINTS
+    return asked if followed else max(asked, planned)
 
 
 def _life_left(message: Message, at: float) -> bool:

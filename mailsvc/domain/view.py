@@ -5,6 +5,7 @@ from typing import Any
 
 from mailsvc.domain.address import parse
 from mailsvc.domain.address_state import Evidence, Record, Standing
+from mailsvc.domain.discard import Site
 from mailsvc.domain.event import Event
 from mailsvc.domain.feedback import Feedback
 from mailsvc.domain.instant import rfc3339
@@ -23,6 +24,7 @@ def message_view(
         "id": message.id,
         "state": message.state.value,
         "template": message.template,
+        "is_code": message.is_code,
         "locale": message.locale,
         "reference": message.reference,
         "to": parse(message.to).masked,
@@ -51,6 +53,7 @@ def _attempt_view(attempt: Attempt) -> dict[str, Any]:
         "ip": attempt.ip,
         "destination": attempt.destination,
         "stage": attempt.stage.value,
+        "handed_over_at": _instant(attempt.handed_over_at),
         "reply": attempt.reply,
         "category": attempt.category.value,
         "cause": attempt.cause.value if attempt.cause else None,
@@ -130,6 +133,18 @@ def _evidence_view(known: Evidence) -> dict[str, Any]:
         "stage": known.stage.value if known.stage else None,
         "reply": known.reply,
         "message": known.message,
+    }
+
+
+def discard_view(site: Site) -> dict[str, Any]:
+    """Return what an event says of a site whose codes vanish, or have vanished."""
+    return {
+        "destination": site.destination,
+        "state": "cleared" if site.raised_at is None else "raised",
+        "since": rfc3339(site.began),
+        "sent": site.episode_sent,
+        "used": site.episode_used,
+        "usual_share": round(site.usual, 3),
     }
 
 

@@ -34,7 +34,7 @@ class Inbox:
         The same mail to the same recipient within a day is one report. Raises `InboxFull` or `StoreUnavailable`.
         """
         if self._waiting + len(raw) > WAITING_MAX:
-            raise InboxFull
+            raise InboxFull("more waits to be read than may")
         now = self._clock.now()
         report = await self._store.write(partial(reports.add, raw=raw, recipient=recipient, source=source, now=now))
         self._waiting += len(raw)

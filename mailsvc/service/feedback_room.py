@@ -1,5 +1,6 @@
-"""What comes back: the inbox, the intake that reads it, and the receiver where one is configured."""
+"""What comes back: the inbox, the intake that reads it, the ways in (receiver and poller), and the closed loop."""
 
+import asyncio
 import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -7,11 +8,14 @@ from socket import socket
 
 from mailsvc.clock import Clock
 from mailsvc.domain.mailboxes import Mailboxes
+from mailsvc.feedback.closed_loop import ClosedLoop
+from mailsvc.feedback.imap import Place, Tls
 from mailsvc.feedback.inbox import Inbox
 from mailsvc.feedback.intake import Intake
+from mailsvc.feedback.poller import Poller
 from mailsvc.feedback.receiver import Receiver
 from mailsvc.service.failure import StartError
-from mailsvc.settings import Settings, TlsFiles
+from mailsvc.settings import ImapMailbox, Settings, TlsFiles
 from mailsvc.store import Store
 from mailsvc.telemetry.metrics import Metrics
 
@@ -22,10 +26,17 @@ class FeedbackRoom:
 
     inbox: Inbox
     intake: Intake
+    poller: Poller | None
+    closed_loop: ClosedLoop
 
     def late(self) -> dict[str, str]:
         """Return what lags behind, and by how much."""
-        return {"feedback": self.intake.problem} if self.intake.problem else {}
+        found = {
+            "feedback": self.intake.problem,
+            "imap": self.poller.problem if self.poller else None,
+            "used": self.closed_loop.problem,
+        }
+        return {part: why for part, why in found.items() if why}
 
 
 async def start_feedback(
@@ -37,7 +48,7 @@ async def start_feedback(
     clock: Clock,
     metrics: Metrics,
 ) -> FeedbackRoom:
-    """Start to take reports, on a listening socket where there is one, and to read what waits."""
+    """Start to take reports, on a listening socket and from a mailbox where there are such, and to read what waits."""
     mailboxes = Mailboxes(
         sender=settings.sender, bounce_domain=settings.bounce_domain, others=settings.report_mailboxes
     )
@@ -55,7 +66,25 @@ async def start_feedback(
         )
         await receiver.start(listener)
         stack.push_async_callback(receiver.stop)
-    return FeedbackRoom(inbox, intake)
+    poller = None
+    if settings.imap is not None:
+        poller = Poller(place=_place(settings.imap), inbox=inbox, clock=clock, observer=metrics)
+        poller.start()
+        stack.push_async_callback(poller.stop)
+    closed_loop = ClosedLoop(store=store, clock=clock, observe=metrics.observe_uses)
+    stack.callback(asyncio.create_task(closed_loop.run()).cancel)
+    return FeedbackRoom(inbox, intake, poller, closed_loop)
+
+
+def _place(mailbox: ImapMailbox) -> Place:
+    return Place(
+        host=mailbox.host,
+        port=mailbox.port,
+        user=mailbox.user,
+        password=mailbox.password,
+        mailbox=mailbox.mailbox,
+        tls=Tls(mailbox.tls.value),
+    )
 
 
 def _tls(files: TlsFiles) -> ssl.SSLContext:

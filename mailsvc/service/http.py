@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailsvc.api.app import create_app, create_metrics_app
 from mailsvc.api.services import Services
+from mailsvc.console.page import ROOT
 from mailsvc.service.failure import StartError
 from mailsvc.service.protocol import BoundedProtocol
 from mailsvc.settings import Settings
@@ -48,11 +49,16 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    services: Services, listener: socket.socket, settings: Settings, *, ready: Callable[[], Coroutine[Any, Any, None]]
+    services: Services,
+    console: ASGIApp,
+    listener: socket.socket,
+    settings: Settings,
+    *,
+    ready: Callable[[], Coroutine[Any, Any, None]],
 ) -> None:
     """Answer requests until a signal; then let the open ones end."""
     config = _config(
-        create_app(services),
+        _beside(create_app(services), console),
         ssl_certfile=settings.http_tls.certificate if settings.http_tls else None,
         ssl_keyfile=settings.http_tls.key if settings.http_tls else None,
     )
@@ -86,7 +92,17 @@ async def metrics_served(exposition: Callable[[], bytes], listener: socket.socke
         await serving
 
 
-def _config(app: FastAPI, **more: Any) -> uvicorn.Config:
+def _beside(api: ASGIApp, console: ASGIApp) -> ASGIApp:
+    """Return both applications as one: each answers its own faults in its own form."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        await (console if path == ROOT or path.startswith(f"{ROOT}/") else api)(scope, receive, send)
+
+    return app
+
+
+def _config(app: ASGIApp, **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=BoundedProtocol,

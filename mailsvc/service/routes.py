@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mailsvc.clock import Clock
 from mailsvc.delivery.destinations import Destinations, Profile, ProfileError, load_profiles
 from mailsvc.delivery.domains import StoredDomains
-from mailsvc.delivery.mx import SESSIONS, MxRoute
+from mailsvc.delivery.mx import ROOM, SESSIONS, MxRoute
 from mailsvc.delivery.relay import RelayRoute
 from mailsvc.delivery.routes import CaptureRoute, Route
 from mailsvc.delivery.smtp_client import Credentials
@@ -25,8 +25,13 @@ _TLS = {
     RouteTls.IMPLICIT: TlsPolicy.IMPLICIT,
 }
 
-#: A session has a socket, and leaves an idle one behind; as many stay for everything else.
+#: Of the files that may be open a quarter is for sessions, a quarter for the connections that they leave idle, and an
+#: eighth each for sessions that take long and for questions to DNS; a quarter stays for everything else.
 _FILES_PER_SESSION = 4
+_FILES_PER_LONG = 8
+_FILES_PER_QUESTION = 8
+#: Questions to DNS at one time: those about silent domains take 5 s each, with 200 mails a second to them.
+_QUESTIONS = 1000
 
 
 def read_profiles(settings: Settings) -> list[Profile]:
@@ -68,8 +73,9 @@ def make_route(
 def _mx_route(
     settings: Settings, profiles: Sequence[Profile], store: Store, clock: Clock, classifier: Classifier
 ) -> MxRoute:
+    files = file_limit()
     return MxRoute(
-        hosts=MailHosts(Resolver(settings.dns or ()).ask),
+        hosts=MailHosts(Resolver(settings.dns or (), questions=min(_QUESTIONS, files // _FILES_PER_QUESTION)).ask),
         destinations=Destinations(profiles),
         known=StoredDomains(store, clock),
         classifier=classifier,
@@ -77,5 +83,6 @@ def _mx_route(
         port=settings.mx_port,
         allow_private=settings.allow_private_mx,
         sources=settings.source_addresses,
-        sessions=min(SESSIONS, file_limit() // _FILES_PER_SESSION),
+        sessions=min(SESSIONS, files // _FILES_PER_SESSION),
+        room=min(ROOM, files // _FILES_PER_LONG),
     )

@@ -20,6 +20,10 @@ from mailsvc.delivery.worker import Worker
 from mailsvc.domain.guidance import Guide
 from mailsvc.feedback import rules
 from mailsvc.queue import LocalQueue
+from mailsvc.service.certificates import observe_certificates
+from mailsvc.service.check_room import start_checks
+from mailsvc.service.console_room import start_console
+from mailsvc.service.doctor_room import start_doctor
 from mailsvc.service.failure import StartError, store_fault
 from mailsvc.service.feedback_room import FeedbackRoom, start_feedback
 from mailsvc.service.files import raise_file_limit
@@ -96,14 +100,19 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
             predicted_wait=route.predicted_wait,
             failing=lambda: _failing(store, reach, clock),
             webhooks=webhooks,
+            check=start_checks(stack, settings, store=store, clock=clock).check,
+            sender_domain=settings.sender_domain,
             late=lambda: _late(feedback, webhooks),
             metrics=metrics.exposition,
         )
+        doctor = start_doctor(stack, settings, clock=clock, metrics=metrics)
+        observe_certificates(settings, metrics.observe_certificate)
+        console = start_console(stack, settings, services, doctor=doctor, route=route)
         if own:
             await stack.enter_async_context(metrics_served(metrics.exposition, own))
         _log_start(settings)
         url = url_of(listener, settings)
-        await serve(services, listener, settings, ready=partial(ready, Running(url, store)))
+        await serve(services, console, listener, settings, ready=partial(ready, Running(url, store)))
     log.info("service.stopped")
 
 

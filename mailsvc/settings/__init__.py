@@ -7,6 +7,7 @@ from mailsvc.settings.development import (
     new_api_key,
     with_development_secrets,
 )
+from mailsvc.settings.imap import ImapMailbox
 from mailsvc.settings.load import describe, load_settings, stated
 from mailsvc.settings.machine import check_sources, make_folder, prepare_store
 from mailsvc.settings.network import Endpoint, TlsFiles
@@ -20,6 +21,7 @@ __all__ = [
     "API_KEY_FILE",
     "DevelopmentSecrets",
     "Endpoint",
+    "ImapMailbox",
     "LogLevel",
     "Mode",
     "Rate",

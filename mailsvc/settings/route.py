@@ -57,18 +57,19 @@ def parse_route(text: str) -> Route:
     if text in (RouteKind.CAPTURE, RouteKind.MX):
         return Route(RouteKind(text))
     url = split_url(text)
-    credentials, at, server = url.netloc.rpartition("@")
+    userinfo, at, server = url.netloc.rpartition("@")
     if url.scheme != "smtp" or url.path not in ("", "/") or "#" in text:
         raise WrongValueError("is none of the three")
     host, port = parse_endpoint(server)
     if port == 0:
         raise WrongValueError("has no port")
-    user, password = _credentials(credentials) if at else (None, None)
+    user, password = credentials(userinfo) if at else (None, None)
     tls = _tls(url.query) if "?" in text else _default_tls(host, port)
     return Route(RouteKind.SMTP, host, port, user, password, tls)
 
 
-def _credentials(text: str) -> tuple[str, Secret]:
+def credentials(text: str) -> tuple[str, Secret]:
+    """Read the user part of a URL, ``user:password`` percent-encoded."""
     user, _, password = text.partition(":")
     if _PERCENT.search(text):
         raise WrongValueError("has a % in the user part that is not written %25")

@@ -12,6 +12,7 @@ from typing import Any
 
 from mailsvc.domain.address import Address
 from mailsvc.domain.secret import Secret
+from mailsvc.settings.imap import IMAP, ImapMailbox
 from mailsvc.settings.kind import Kind
 from mailsvc.settings.network import (
     DATABASE,
@@ -91,6 +92,8 @@ class Settings:
     metrics: Endpoint | None = _setting(ENDPOINT)
     #: further addresses the receiver takes reports for
     report_mailboxes: tuple[Address, ...] = _setting(ADDRESSES, "")
+    #: mailbox elsewhere that reports are fetched from
+    imap: ImapMailbox | None = _setting(IMAP)
     #: keys of 32 octets; the first encrypts, all decrypt; empty: generated (development only)
     secret_keys: tuple[bytes, ...] = _setting(KEYS, "")
     #: header From address; its domain is the DKIM ``d=``

@@ -51,7 +51,7 @@ class KeyInfo:
     @property
     def zone_line(self) -> str:
         """The record as a line of a zone file, cut into strings of at most 255 octets (RFC 6376 3.6.2.2)."""
-        return f"{self.name}. IN TXT " + " ".join(f'"{part}"' for part in _cut(self.value))
+        return txt_line(self.name, self.value)
 
     def fault(self, records: Sequence[str]) -> str | None:
         """Say what is wrong with the TXT ``records`` found at ``name``, or None when they show exactly this key.
@@ -79,6 +79,12 @@ class SigningKey:
         if isinstance(self.private, RSAPrivateKey):
             return self.private.sign(data, _PADDING, _HASH)
         return self.private.sign(hashlib.sha256(data).digest())  # RFC 8463 3: Ed25519 over the SHA-256
+
+
+def txt_line(name: str, value: str) -> str:
+    """Return a TXT record as a line of a zone file; ``value``: ASCII without quotation marks, cut where it is long."""
+    parts = (value[i : i + _STRING_MAX] for i in range(0, len(value), _STRING_MAX))
+    return f"{name}. IN TXT " + " ".join(f'"{part}"' for part in parts)
 
 
 def load(pem: bytes, source: str) -> PrivateKey:
@@ -115,10 +121,6 @@ def describe(private: PrivateKey, *, selector: str, domain: str, state: State) -
         value=f"v=DKIM1; k={kind}; p={b64encode(data).decode()}",
         state=state,
     )
-
-
-def _cut(text: str) -> list[str]:
-    return [text[i : i + _STRING_MAX] for i in range(0, len(text), _STRING_MAX)]
 
 
 def _tags(record: str) -> dict[str, str]:

@@ -5,11 +5,11 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from mailsvc.domain.address import Address
-from mailsvc.domain.address_state import AddressState, Record, as_of
+from mailsvc.domain.address_state import AddressState, Record, Standing, as_of
 from mailsvc.domain.guidance import Guide
 from mailsvc.domain.message import MessageState
-from mailsvc.store.addresses import by_identity, record_of, save, viewed
-from mailsvc.store.schema import addresses, attempts, messages
+from mailsvc.store.addresses import by_identity, record_of, save, standing_of, viewed
+from mailsvc.store.schema import addresses, attempts, messages, rechecks
 from mailsvc.store.transaction import Transaction
 
 
@@ -22,6 +22,12 @@ def state_of(connection: Connection, address: Address, guide: Guide, now: float)
     row = by_identity(connection, address.identity)
     record = Record() if row is None else as_of(record_of(connection, row), now)
     return viewed(record, address.identity, guide)
+
+
+def standing(connection: Connection, address: Address, now: float) -> Standing | None:
+    """Return the state of an address, None when it was never mailed."""
+    row = by_identity(connection, address.identity)
+    return None if row is None else standing_of(connection, row, now)
 
 
 def flagged(
@@ -58,4 +64,5 @@ def forget(tx: Transaction, identity: str, now: float) -> None:
     for message in found:
         tx.connection.execute(delete(attempts).where(attempts.c.message == message.id))
         tx.connection.execute(delete(messages).where(messages.c.id == message.id))
+    tx.connection.execute(delete(rechecks).where(rechecks.c.address == identity))
     tx.connection.execute(delete(addresses).where(addresses.c.identity == identity))

@@ -106,7 +106,7 @@ def note(tx: Transaction, identity: str, told: Evidence, now: float) -> Standing
     frozen = told.category in UNKNOWNS and shares.is_frozen(tx.connection, destination)
     if frozen or _disproved(tx.connection, identity, told):
         return standing_of(tx.connection, row, now)
-    customer = _customer(tx.connection, told.message)
+    customer = _customer(tx.connection, told.message) if told.message else None
     return _learn(tx, row, [replace(told, destination=destination)], now, customer=customer)
 
 

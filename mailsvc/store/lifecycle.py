@@ -8,11 +8,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import EllipsisType
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, case, func, select
 
-from mailsvc.domain import retry, settlement
+from mailsvc.domain import fallback, retry, settlement
 from mailsvc.domain.event import EventType
 from mailsvc.domain.message import Message, MessageState, Outcome, Revocation
 from mailsvc.domain.outcome import Attempt
@@ -58,7 +58,7 @@ def claim(tx: Transaction, message_id: str, now: float) -> Message | None:
         fence=message.fence + 1,
         next_attempt_at=None,
         stay_with=retry.stay_with(tries),
-        by_fallback=retry.by_fallback(message, tries, now),
+        by_fallback=fallback.is_next(message, tries, now),
     )
     messages.change(tx, claimed, fence=claimed.fence, next_attempt_at=None)
     enter(tx, claimed)
@@ -136,11 +136,19 @@ def waiting(connection: Connection) -> list[tuple[str, float]]:
     return [(row.id, row.next_attempt_at) for row in connection.execute(query)]
 
 
-def backlog(connection: Connection) -> tuple[int, float | None]:
-    """Return how many messages are queued, and when the oldest of them was accepted."""
-    query = select(func.count(), func.min(table.c.accepted_at)).where(table.c.state == MessageState.QUEUED.value)
-    count, oldest = connection.execute(query).one()
-    return count, oldest
+class Backlog(NamedTuple):
+    """What is queued."""
+
+    messages: int
+    oldest: float | None  #: when the oldest message was accepted
+    untried: float | None  #: when the oldest code was accepted of which no attempt has ended
+
+
+def backlog(connection: Connection) -> Backlog:
+    """Return what is queued."""
+    untried = case((and_(table.c.is_code, table.c.attempts == 0), table.c.accepted_at))
+    query = select(func.count(), func.min(table.c.accepted_at), func.min(untried))
+    return Backlog(*connection.execute(query.where(table.c.state == MessageState.QUEUED.value)).one())
 
 
 def report_risks(tx: Transaction, now: float) -> None:

@@ -228,4 +228,5 @@ def _attempt(row: Any) -> Attempt:
         relayed=row.relayed,
         fallback=row.fallback,
         destination=row.destination,
+        handed_over_at=row.handed_over_at,
     )

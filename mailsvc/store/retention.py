@@ -5,7 +5,7 @@ from sqlalchemy import Column, delete, select
 from mailsvc.domain.identifier import earliest_id
 from mailsvc.domain.message import MessageState
 from mailsvc.domain.report import ReportState
-from mailsvc.store import webhooks
+from mailsvc.store import uses, webhooks
 from mailsvc.store.idempotency import KEPT
 from mailsvc.store.schema import attempts, challenges, destinations, events, idempotency, messages, reports
 from mailsvc.store.transaction import Transaction
@@ -34,6 +34,7 @@ def prune(tx: Transaction, now: float, *, keep_messages: float, keep_events: flo
         (destinations.c.at, KEEP_DESTINATIONS),
     ):
         full.append(_prune(tx, column, now - kept))
+    full.append(uses.forget(tx, now - KEEP_DESTINATIONS, now))
     return any(full)
 
 

@@ -32,6 +32,7 @@ _FROZEN = text("frozen_at IS NOT NULL")
 _DUE = text("next_at IS NOT NULL")
 _WAITING = text("parked IS NULL")
 _PARKED = text("parked IS NOT NULL")
+_RAISED = text("raised_at IS NOT NULL")
 
 messages = Table(
     "messages",
@@ -94,6 +95,7 @@ attempts = Table(
     Column("relayed", Boolean, nullable=False),
     Column("fallback", Boolean, nullable=False),
     Column("destination", String),
+    Column("handed_over_at", Double),
 )
 
 #: Mails that came in, above all bounces; their bodies are encrypted, and deleted once they are read.
@@ -173,11 +175,52 @@ destinations = Table(
     Index("destinations_frozen", "frozen_at", sqlite_where=_FROZEN, postgresql_where=_FROZEN),
 )
 
+#: What share of the codes that a receiving site took were used, older ones counting less, and what speaks for a fall.
+uses = Table(
+    "uses",
+    metadata,
+    Column("destination", String, primary_key=True),
+    Column("at", Double, nullable=False),  # of these counts
+    Column("known_since", Double, nullable=False),
+    Column("sent", Double, nullable=False),
+    Column("used", Double, nullable=False),
+    Column("recent", JSON, nullable=False),  # its last codes: [accepted_at, used, the recipient's tag]
+    Column("evidence", Double, nullable=False),
+    Column("began", Double, nullable=False),  # the evidence, and these two counts
+    Column("episode_sent", Integer, nullable=False),
+    Column("episode_used", Integer, nullable=False),
+    Column("raised_at", Double),  # null: no alarm
+    Index("uses_by_age", "at"),
+    Index("uses_raised", "raised_at", sqlite_where=_RAISED, postgresql_where=_RAISED),
+)
+
+#: How far the codes have been judged, and whether any are reported as used; one row.
+use_reports = Table(
+    "use_reports",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("cursor", String, nullable=False),  # the id of the last message that was judged
+    Column("at", Double, nullable=False),  # of the last look
+    Column("deaf_until", Double, nullable=False),  # nobody could report the use of what was accepted before
+    Column("missing_since", Double),  # null: they come
+)
+
 domains = Table(
     "domains",
     metadata,
     Column("domain", String, primary_key=True),  # lower case
     Column("took_mail_at", Double, nullable=False),
+)
+
+#: Addresses that were checked while DNS gave no answer about their domain: it is looked up again.
+rechecks = Table(
+    "rechecks",
+    metadata,
+    Column("address", String, primary_key=True),  # identity
+    Column("since", Double, nullable=False),  # of the first check
+    Column("looks", Integer, nullable=False),  # that gave no answer since
+    Column("next_at", Double, nullable=False),
+    Index("rechecks_due", "next_at"),
 )
 
 events = Table(
@@ -225,6 +268,7 @@ webhook_deliveries = Table(
     Index("webhook_waiting", "endpoint", "seq", sqlite_where=_WAITING, postgresql_where=_WAITING),
     Index("webhook_parked", "endpoint", "parked", sqlite_where=_PARKED, postgresql_where=_PARKED),
     Index("webhook_by_event", "seq"),
+    Index("webhook_by_lane", "lane"),
 )
 
 api_keys = Table(
@@ -236,6 +280,44 @@ api_keys = Table(
     Column("digest", String, nullable=False, unique=True),
     Column("created_at", Double, nullable=False),
     Column("revoked_at", Double),
+)
+
+#: How codes fared in a minute or an hour, by receiving site; an empty name stands for all of them.
+figures = Table(
+    "figures",
+    metadata,
+    Column("span", Integer, primary_key=True, autoincrement=False),  # seconds
+    Column("destination", String, primary_key=True),
+    Column("at", Double, primary_key=True),  # when the span begins
+    Column("codes", Integer, nullable=False),
+    Column("on_time", Integer, nullable=False),
+    Column("ours", Integer, nullable=False),  # attempts that did not deliver, by whose part that was
+    Column("theirs", Integer, nullable=False),
+    Column("recipients", Integer, nullable=False),
+    Column("detail", JSON, nullable=False),  # times, categories, stages, attempts
+    Index("figures_by_time", "span", "at"),
+)
+
+#: Who is signed in to the console.
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    Column("digest", String, primary_key=True),  # of the secret in the cookie
+    Column("key", String, nullable=False),
+    Column("until", Double, nullable=False),
+    Index("console_sessions_by_end", "until"),
+)
+
+#: What operators did.
+operator_actions = Table(
+    "operator_actions",
+    metadata,
+    Column("id", String, primary_key=True),  # ``act_…``, sorting by time
+    Column("key", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String),
+    Column("detail", String),
 )
 
 idempotency = Table(

@@ -19,7 +19,7 @@ from mailsvc.domain.guidance import Guide
 from mailsvc.store.cipher import Cipher
 from mailsvc.store.events import ensure_log
 from mailsvc.store.gate import DotGate
-from mailsvc.store.migrate import upgrade
+from mailsvc.store.migrate import HEAD, current, upgrade
 from mailsvc.store.schema import facts
 from mailsvc.store.sql import DATABASE_ERRORS, upsert
 from mailsvc.store.transaction import StoreUnavailable, Transaction
@@ -118,6 +118,26 @@ def with_connection(url: str, work: Callable[[Connection], T]) -> T:
     """
     with _trouble_is_unavailable():
         return _with_connection(url, work)
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Connection | None]:
+    """Let a command read a store beside a service that may be running; None where there is none.
+
+    Neither makes nor migrates it. Raises `StoreUnavailable` where the database cannot be used as it is.
+    """
+    if not Path(make_url(url).database or "").is_file():
+        yield None
+        return
+    with _trouble_is_unavailable():
+        if current(url) != HEAD:
+            raise StoreUnavailable("it is of another version; `mailsvc db upgrade` brings it to this one")
+        engine = make_engine(url)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
 
 def _with_connection(url: str, work: Callable[[Connection], T]) -> T:

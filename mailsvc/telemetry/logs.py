@@ -6,13 +6,14 @@ Addresses are masked and control characters escaped whatever a line carries; cod
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
 from structlog.types import EventDict, Processor
 
 from mailsvc.domain.event import Event
+from mailsvc.telemetry.ended import FINAL, last_attempt, site, stage_seconds, total_seconds
 
 _ADDRESS = re.compile(r"([A-Za-z0-9_\"])[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\"-]*@([A-Za-z0-9.-]+)")
 _CODE = re.compile(r"(?<![0-9A-Za-z])[0-9]{6}(?![0-9A-Za-z])")
@@ -63,7 +64,7 @@ def _name_error(_logger: object, _method: str, line: EventDict) -> EventDict:
 
 
 def log_events(events: Sequence[Event]) -> None:
-    """Write one line for each event."""
+    """Write one line for each event; the one that ends a message tells where its time went."""
     for event in events:
         data = event.data
         # What an event of feedback tells came last; what it tells of its message is older.
@@ -76,7 +77,16 @@ def log_events(events: Sequence[Event]) -> None:
             template=data.get("template"),
             attempts=len(data.get("attempts", ())),
             category=said.get("category", data.get("category")),
+            **(_end(data) if event.type in FINAL else {}),
         )
+
+
+def _end(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "cause": message["outcome"]["cause"],
+        "destination": site(last_attempt(message)),
+        "seconds": stage_seconds(message) | {"total": round(total_seconds(message), 3)},
+    }
 
 
 def _masked(value: Any) -> Any:

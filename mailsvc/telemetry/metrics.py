@@ -1,86 +1,71 @@
-"""Metrics (CONTRACT 3.7): counted from the event log as it grows, exposed in Prometheus' text format.
+"""Metrics (CONTRACT 3.7) of one process: what is counted from the event log, and what the rooms look up.
 
-No address, code or free text ever becomes a label; destinations beyond a bound share one.
+The rooms are told of no more than the method they call; docs/reference/metrics.md lists every series.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-
-from mailsvc.domain.event import Event, EventType
-from mailsvc.domain.instant import parse_rfc3339
-from mailsvc.telemetry.attempts import NewAttempts
-
-#: Distinct values of the label ``destination``; later ones are counted as ``other``.
-DESTINATIONS = 100
-_SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300)
-
-_FINAL = frozenset(
-    {
-        EventType.MESSAGE_SENT,
-        EventType.MESSAGE_FAILED,
-        EventType.MESSAGE_EXPIRED,
-        EventType.MESSAGE_SUPERSEDED,
-        EventType.MESSAGE_CANCELLED,
-        EventType.MESSAGE_UNKNOWN,
-    }
-)
-_FEEDBACK = frozenset(
-    {
-        EventType.FEEDBACK_BOUNCED,
-        EventType.FEEDBACK_DELAYED,
-        EventType.FEEDBACK_DELIVERED,
-        EventType.FEEDBACK_COMPLAINED,
-    }
-)
+from mailsvc.domain.event import Event
+from mailsvc.telemetry.counts import Counts
+from mailsvc.telemetry.series import Series
 
 
 class Metrics:
-    """The registry of one process."""
+    """All series of one process."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._messages = self._counter("mailsvc_messages", "Messages by the state they came to", "state")
-        self._attempts = self._counter("mailsvc_attempts", "Attempts by what came back", "category")
-        self._ambiguous = self._counter("mailsvc_ambiguous", "Attempts whose connection was lost after the dot")
-        self._counter(
-            "mailsvc_late",
-            "Codes whose final dot was written with less life than the guard; 0 while no event tells that instant",
+        self._series = series = Series()
+        self._counts = Counts(series)
+        self._sweeps = series.counter("mailsvc_sweeps", "Looks at what is queued, one a second")
+        self._queue = series.gauge("mailsvc_queue_messages", "Messages that are not final")
+        self._oldest = series.gauge("mailsvc_oldest_unsent_seconds", "Age of the oldest message that is not final")
+        self._untried = series.gauge(
+            "mailsvc_oldest_untried_seconds", "Age of the oldest code of which no attempt has ended"
         )
-        self._delivery = self._histogram("mailsvc_delivery_seconds", "From accept to 250", "destination")
-        self._use = self._histogram("mailsvc_time_to_use_seconds", "From 250 to the code's use", "destination")
-        self._queue = self._gauge("mailsvc_queue_messages", "Messages that are not final")
-        self._oldest = self._gauge("mailsvc_oldest_unsent_seconds", "Age of the oldest message that is not final")
-        self._addresses = self._gauge("mailsvc_addresses", "Addresses with which something is wrong", "state")
-        self._frozen = self._gauge(
+        self._addresses = series.gauge("mailsvc_addresses", "Addresses with which something is wrong", "state")
+        self._frozen = series.gauge(
             "mailsvc_flagging_frozen", "Sites that call too many addresses unknown to be believed", "destination"
         )
-        self._feedback = self._counter("mailsvc_feedback", "What reports said of messages", "category")
-        self._reports = self._counter("mailsvc_reports", "Reports by what they are, or quarantined", "kind")
-        self._pending = self._gauge("mailsvc_reports_pending", "Reports that wait to be read")
-        self._waiting = self._gauge("mailsvc_reports_waiting_seconds", "Age of the oldest report that waits")
-        self._quarantined = self._gauge("mailsvc_reports_quarantined", "Reports that cannot be read")
-        self._webhook_lag = self._gauge(
+        self._discarding = series.gauge(
+            "mailsvc_silent_discard", "Sites whose codes are used far less than usual", "destination"
+        )
+        self._unreported = series.gauge("mailsvc_used_reports_missing", "1 while no site's codes are reported as used")
+        self._reports = series.counter("mailsvc_reports", "Reports by what they are, or quarantined", "kind")
+        self._pending = series.gauge("mailsvc_reports_pending", "Reports that wait to be read")
+        self._waiting = series.gauge("mailsvc_reports_waiting_seconds", "Age of the oldest report that waits")
+        self._quarantined = series.gauge("mailsvc_reports_quarantined", "Reports that cannot be read")
+        self._imap = series.counter("mailsvc_imap", "Mails taken and left, and sessions that failed", "result")
+        self._imap_behind = series.gauge("mailsvc_imap_behind_seconds", "How long the IMAP mailbox was not emptied")
+        self._webhook_lag = series.gauge(
             "mailsvc_webhook_lag_seconds", "Age of the oldest event that a webhook endpoint has not taken", "endpoint"
         )
-        self._webhook_parked = self._gauge(
+        self._webhook_parked = series.gauge(
             "mailsvc_webhook_parked", "Events that a webhook endpoint is not told any more", "endpoint"
         )
-        self._webhooks = self._counter(
+        self._webhooks = series.counter(
             "mailsvc_webhook_requests", "Webhook requests by what came of them", "endpoint", "result"
         )
-        self._destinations: set[str] = set()
-        self._new = NewAttempts()
+        self._doctor = series.gauge(
+            "mailsvc_doctor", "Findings about our own sending identity, at the last look", "check", "severity"
+        )
+        self._certificates = series.gauge(
+            "mailsvc_certificate_end_timestamp_seconds", "When a listener's certificate ends, Unix time", "listener"
+        )
 
     def exposition(self) -> bytes:
         """Return all metrics as text."""
-        return generate_latest(self._registry)
+        return self._series.exposition()
 
-    def observe_queue(self, messages: int, oldest: float) -> None:
-        """Set what only a look at the store tells."""
+    def observe(self, events: Sequence[Event]) -> None:
+        """Count committed events."""
+        self._counts.observe(events)
+
+    def observe_queue(self, messages: int, oldest: float, untried: float) -> None:
+        """Set what only a look at the store tells: how many are queued, the oldest's age, that of an untried code."""
+        self._sweeps.inc()
         self._queue.set(messages)
         self._oldest.set(oldest)
+        self._untried.set(untried)
 
     def observe_addresses(self, states: Mapping[str, int], frozen: Collection[str]) -> None:
         """Set how many addresses are in which state, and which sites are not believed just now."""
@@ -88,7 +73,14 @@ class Metrics:
             self._addresses.labels(state).set(addresses)
         self._frozen.clear()
         for destination in frozen:
-            self._frozen.labels(self._destination(destination)).set(1)
+            self._frozen.labels(self._series.destination(destination)).set(1)
+
+    def observe_uses(self, discarding: Collection[str], missing_since: float | None) -> None:
+        """Set which sites let codes vanish, and whether nobody reports their use."""
+        self._discarding.clear()
+        for destination in discarding:
+            self._discarding.labels(self._series.destination(destination)).set(1)
+        self._unreported.set(missing_since is not None)
 
     def observe_reports(self, pending: int, quarantined: int, waiting: float) -> None:
         """Set how many reports wait, how many cannot be read, and for how long the oldest has waited (seconds)."""
@@ -100,6 +92,14 @@ class Metrics:
         """Count a report that was read, by its kind, or went to the quarantine."""
         self._reports.labels(kind).inc()
 
+    def count_imap(self, result: str) -> None:
+        """Count a mail of the IMAP mailbox that was ``taken`` or is ``left``, or a session that ``failed``."""
+        self._imap.labels(result).inc()
+
+    def observe_imap(self, seconds: float) -> None:
+        """Set for how long the IMAP mailbox could not be emptied (seconds)."""
+        self._imap_behind.set(seconds)
+
     def observe_webhook(self, endpoint: str, *, lag: float, parked: int) -> None:
         """Set the age of the oldest event that waits for an endpoint (seconds), and how many are parked."""
         self._webhook_lag.labels(endpoint).set(lag)
@@ -109,45 +109,12 @@ class Metrics:
         """Count what came of a request to an endpoint: delivered, refused, failed; skipped: events were gone."""
         self._webhooks.labels(endpoint, result).inc()
 
-    def observe(self, events: Sequence[Event]) -> None:
-        """Count committed events."""
-        for event in events:
-            for attempt in self._new.of(event):
-                self._attempts.labels(attempt["category"]).inc()
-                self._ambiguous.inc(attempt["ambiguous"])
-            if event.type in _FEEDBACK:  # it carries its message, and came last
-                self._feedback.labels(event.data["feedback"][-1]["category"]).inc()
-            self._observe_message(event.type, event.data)
+    def observe_doctor(self, findings: Mapping[tuple[str, str], int]) -> None:
+        """Set how many findings of each severity each check of our sending identity has."""
+        self._doctor.clear()
+        for (check, severity), count in findings.items():
+            self._doctor.labels(check, severity).set(count)
 
-    def _observe_message(self, type_: EventType, data: Mapping[str, Any]) -> None:
-        if type_ is EventType.MESSAGE_ACCEPTED:
-            self._messages.labels("accepted").inc()
-        elif type_ is EventType.MESSAGE_USED:
-            self._observe_use(data)
-        elif type_ in _FINAL:
-            self._messages.labels(data["state"]).inc()
-        if type_ is EventType.MESSAGE_SENT:
-            seconds = parse_rfc3339(data["outcome"]["at"]) - parse_rfc3339(data["accepted_at"])
-            self._delivery.labels(self._destination(data["attempts"][-1]["host"])).observe(seconds)
-
-    def _observe_use(self, data: Mapping[str, Any]) -> None:
-        if data["state"] == "sent":
-            seconds = parse_rfc3339(data["used_at"]) - parse_rfc3339(data["outcome"]["at"])
-            self._use.labels(self._destination(data["attempts"][-1]["host"])).observe(max(0.0, seconds))
-
-    def _destination(self, host: str | None) -> str:
-        name = host or "none"
-        if name not in self._destinations:
-            if len(self._destinations) >= DESTINATIONS:
-                return "other"
-            self._destinations.add(name)
-        return name
-
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(name, text, labels, registry=self._registry)
-
-    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
-        return Histogram(name, text, labels, registry=self._registry, buckets=_SECONDS)
-
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(name, text, labels, registry=self._registry)
+    def observe_certificate(self, listener: str, end: float) -> None:
+        """Set when the certificate of a listener, ``http`` or ``receiver``, ends (Unix seconds)."""
+        self._certificates.labels(listener).set(end)

@@ -10,10 +10,10 @@ import structlog
 
 from mailsvc.clock import Clock
 from mailsvc.domain.event import Event
-from mailsvc.store import Connection, Store, StoreUnavailable, webhook_replay, webhooks
+from mailsvc.store import Connection, Store, StoreUnavailable, Transaction, webhook_replay, webhooks
 from mailsvc.store.webhook_replay import Backlog, Known, Parked
 from mailsvc.webhooks.policy import Failure
-from mailsvc.webhooks.pusher import Pusher
+from mailsvc.webhooks.pusher import Beside, Pusher
 from mailsvc.webhooks.target import Observer, Target
 
 #: Seconds between two looks for the metrics.
@@ -105,19 +105,19 @@ class Webhooks:
 
         return await self._store.read(read)
 
-    async def requeue(self, url: str | None, event: str | None) -> int:
+    async def requeue(self, url: str | None, event: str | None, *, beside: Beside = lambda _tx, _url: None) -> int:
         """Have the parked events of endpoints, or one of these events, sent again; return how many there were.
 
-        Raises `UnknownEndpoint`.
+        ``beside`` is done in the same transaction, once for each endpoint. Raises `UnknownEndpoint`.
         """
-        return sum([await self._requeue(pusher, event) for pusher in self._named(url)])
+        return sum([await self._requeue(pusher, event, beside) for pusher in self._named(url)])
 
-    async def rewind(self, url: str | None, after: int) -> int:
+    async def rewind(self, url: str | None, after: int, *, beside: Beside = lambda _tx, _url: None) -> int:
         """Send endpoints everything behind a position of the log again; return how many events that is.
 
-        Raises `UnknownEndpoint`, or `CursorExpired` where events behind it are gone.
+        ``beside`` as for `requeue`. Raises `UnknownEndpoint`, or `CursorExpired` where events behind it are gone.
         """
-        return sum([await pusher.rewind(after) for pusher in self._named(url)])
+        return sum([await pusher.rewind(after, beside) for pusher in self._named(url)])
 
     def _ring(self, _events: Sequence[Event]) -> None:
         for pusher in self._pushers:
@@ -129,10 +129,14 @@ class Webhooks:
             raise UnknownEndpoint
         return found
 
-    async def _requeue(self, pusher: Pusher, event: str | None) -> int:
+    async def _requeue(self, pusher: Pusher, event: str | None, beside: Beside) -> int:
+        def requeue(tx: Transaction) -> int:
+            if not count:
+                beside(tx, pusher.target.shown)
+            return webhook_replay.requeue(tx, pusher.target.key, event, self._clock.now())
+
         count = 0
         while True:  # in batches: codes go first
-            requeue = partial(webhook_replay.requeue, key=pusher.target.key, event=event, now=self._clock.now())
             found = await self._store.write(requeue)
             pusher.look()
             count += found

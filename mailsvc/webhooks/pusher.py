@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 
 from mailsvc.clock import Clock
-from mailsvc.store import Store, StoreUnavailable, webhook_replay, webhooks
+from mailsvc.store import Store, StoreUnavailable, Transaction, webhook_replay, webhooks
 from mailsvc.store.events import CursorExpired
 from mailsvc.store.webhooks import Place
 from mailsvc.webhooks.outbox import PARALLEL, RETRIES, Outbox
@@ -31,6 +31,9 @@ RECORD = 0.5
 TROUBLE = 5.0
 #: Seconds that requests get at a stop.
 DRAIN = 5.0
+
+#: What is done in the transaction of a replay; takes the URL of the endpoint as it may be shown.
+Beside = Callable[[Transaction, str], None]
 
 log = structlog.get_logger(__name__)
 
@@ -74,14 +77,16 @@ class Pusher:
         self._due_at = 0.0
         self._bell.set()
 
-    async def rewind(self, after: int) -> int:
+    async def rewind(self, after: int, beside: Beside) -> int:
         """Send everything behind a position again; return how many events that is.
 
-        Raises `CursorExpired` where events behind it are gone.
+        ``beside`` is done in the same transaction. Raises `CursorExpired` where events behind it are gone.
         """
-        rewind = partial(
-            webhook_replay.rewind, key=self.target.key, after=after, types=self.target.types, now=self._clock.now()
-        )
+
+        def rewind(tx: Transaction) -> tuple[Place | None, int]:
+            beside(tx, self.target.shown)
+            return webhook_replay.rewind(tx, self.target.key, after, self.target.types, self._clock.now())
+
         async with self._changing:
             await self._record()  # what it holds is thrown away with the outbox
             place, found = await self._store.write(rewind)

@@ -42,6 +42,7 @@ async def test_sent_message_tells_its_attempt_and_outcome(service: Service) -> N
     assert (attempt["number"], attempt["stage"], attempt["category"]) == (1, "dot", "delivered")
     assert (attempt["host"], attempt["ip"], attempt["tls"], attempt["status"]) == ("127.0.0.1",) * 2 + (None, "2.0.0")
     assert attempt["reply"] == "250 2.0.0 Ok: queued"
+    assert attempt["at"] <= attempt["handed_over_at"] <= message["outcome"]["at"]
     assert set(attempt["seconds"]) >= {"queue", "transfer"}
     assert message["outcome"] | {"at": ""} == {
         "state": "sent",

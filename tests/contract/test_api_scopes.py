@@ -15,6 +15,7 @@ ALLOWED = {
     ("GET", "/v1/messages/{message_id}"): {"submit", "read"},
     ("POST", "/v1/messages/{message_id}/cancel"): {"submit"},
     ("POST", "/v1/messages/{message_id}/used"): {"submit"},
+    ("POST", "/v1/addresses/check"): {"check"},
     ("POST", "/v1/addresses/state"): {"read"},
     ("POST", "/v1/addresses/clear"): {"operate"},
     ("POST", "/v1/addresses/forget"): {"operate"},

@@ -18,7 +18,8 @@ from mailsvc.store import migrate
 from tests.support.service import CHECKOUT, Service
 
 COMMANDS = (
-    *("", "run", "send", "ingest", "preview", "classify", "keys", "keys new", "keys list", "keys revoke"),
+    *("", "run", "send", "check", "ingest", "preview", "classify", "doctor"),
+    *("keys", "keys new", "keys list", "keys revoke"),
     *("db", "db upgrade"),
     *("dkim", "dkim new", "dkim list", "dkim activate", "dkim retire"),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailsvc.dns import DnsTrouble, MailHosts, NoSuchDomain, Resolver
+from mailsvc.dns import DnsTrouble, MailHosts, NoSuchDomain, Resolver, mail_hosts, troubles
 from mailsvc.dns import resolver as resolver_module
 from tests.support.dns_zone import Clock, DnsServer, No, Zone
 
@@ -172,19 +172,35 @@ async def test_answer_ends_the_trouble(brief_site: Site, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("kind", [No.SERVFAIL, No.SILENCE])
-async def test_trouble_is_raised_at_once_until_the_question_may_be_asked_again(brief_site: Site, kind: No) -> None:
-    """A question that just got no answer is not asked for the next mails, and is asked again soon after."""
+async def test_question_without_an_answer_is_put_again_after_a_rest_for_all_who_come(
+    brief_site: Site, kind: No, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told of a trouble that is over, though the question is put once for all who ask in its rest."""
+    monkeypatch.setattr(troubles, "REST", 0.3)
     brief_site.server.zone["example.jp"] = kind
     with pytest.raises(DnsTrouble, match=r"example\.jp \(MX\)"):
         await brief_site.exchanger()
     asked = brief_site.asked("example.jp", "MX")
     brief_site.server.zone["example.jp"] = {"MX": ["10 new.example.jp."]}
-    for _ in range(3):
-        with pytest.raises(DnsTrouble, match="not asked again yet"):
-            await brief_site.exchanger()
+    waiting = [asyncio.create_task(brief_site.exchanger()) for _ in range(3)]
+    await asyncio.sleep(0.1)
     assert brief_site.asked("example.jp", "MX") == asked
-    brief_site.clock.at += 2
-    assert await brief_site.exchanger() == "new.example.jp"
+    assert await asyncio.gather(*waiting) == ["new.example.jp"] * 3
+    assert brief_site.asked("example.jp", "MX") == asked + 1
+
+
+async def test_no_more_questions_are_out_than_there_may_be(site: Site) -> None:
+    """Whatever number of names is silent, so many sockets are open; the others' questions follow them."""
+    site.server.zone["silent2.example.jp"] = No.SILENCE
+    resolver = Resolver([("127.0.0.1", site.server.port)], questions=2)
+    asking = [asyncio.create_task(resolver.ask(name, "MX")) for name in ("silent.example.jp", "silent2.example.jp")]
+    await asyncio.sleep(0.05)
+    asking.append(asyncio.create_task(resolver.ask("example.jp", "MX")))
+    await asyncio.sleep(0.2)
+    assert not site.asked("example.jp", "MX")
+    site.server.zone["silent.example.jp"] = {}
+    assert (await asyncio.wait_for(asking[2], SOON)).values == ("10 old.example.jp.",)
+    asking[1].cancel()
 
 
 @pytest.mark.parametrize("host", ["v4.example.jp", "v6.example.jp"])
@@ -206,12 +222,13 @@ async def test_second_family_is_waited_for_where_the_first_leads_nowhere(site: S
     assert await site.addresses("inside.example.jp") == ["10.0.0.1", "2001:4860:4860::8888"]
 
 
-async def test_silent_family_is_not_asked_again_by_the_next_mail(brief_site: Site) -> None:
-    """An AAAA question that is never answered costs one look-up, not one for each mail."""
+async def test_silent_family_is_not_waited_for_by_the_next_mail(
+    brief_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An AAAA question that is never answered costs one mail a moment, not each."""
     assert await brief_site.addresses("v4.example.jp") == ["8.8.8.8"]
-    asked = brief_site.asked("v4.example.jp", "AAAA")
+    monkeypatch.setattr(mail_hosts, "GRACE", NEVER)
     assert await brief_site.addresses("v4.example.jp") == ["8.8.8.8"]
-    assert brief_site.asked("v4.example.jp", "AAAA") == asked
 
 
 async def test_answer_is_kept_though_whoever_asked_gave_up(site: Site) -> None:

@@ -205,6 +205,16 @@ async def test_quoted_carrier_address_is_offered_raw_after_a_syntax_error(site: 
     assert peer.connections == 1
 
 
+async def test_quoted_carrier_address_is_offered_raw_where_the_data_after_it_was_taken(site: Site) -> None:
+    """A server that says 354 without a recipient gets no octet, and the raw form over a new connection."""
+    await site.start({"rcpt": in_turn(say("553 5.1.3 bad form"), say("250 2.1.5 Ok"))})
+    made = await site.send('"foo."@docomo.ne.jp')
+    (peer,) = [host for host in site.hosts if host]
+    assert [handed.ended.kind for handed in made] == [Kind.REFUSED, Kind.ACCEPTED]
+    assert [mail.rcpt_line for mail in peer.mails] == [b"RCPT TO:<foo.@docomo.ne.jp>\r\n"]
+    assert peer.connections == 2
+
+
 async def test_source_address_is_used_and_limits_the_family(site: Site) -> None:
     """A configured source is where the connection comes from."""
     await site.start({}, sources=["127.0.0.77"])

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from mailsvc.delivery import shares
 from mailsvc.delivery.destinations import FIRST
 from mailsvc.delivery.handed import Handed
 from mailsvc.delivery.session import Kind
@@ -35,7 +36,7 @@ async def test_nearest_deadline_goes_first_inside_a_destination() -> None:
 @pytest.mark.parametrize("before", [None, CLOSE, say("454 4.3.0 later", then=Then.CLOSE)])
 async def test_doubtful_destinations_leave_sessions_for_the_others(stage: str, before: Act | None) -> None:
     """However many hang that are unknown, or led nowhere before, a known one's mail finds a session at once."""
-    share = 1 if before else 2  # of four sessions
+    part = 1 if before else 2  # of four sessions
     bad = SmtpPeer(script={"dot": say("250 2.0.0 Ok", then=Then.CLOSE)})
     async with bad, SmtpPeer(ip="127.0.0.2", port=bad.port) as good:
         hosts = dict.fromkeys(BAD, bad.ip) | {GOOD: good.ip}
@@ -47,11 +48,35 @@ async def test_doubtful_destinations_leave_sessions_for_the_others(stage: str, b
                 await asyncio.gather(*(hand_over(route, f"taro@{domain}") for domain in BAD))
             bad.script, done = {stage: HANG}, bad.connections
             hanging = [asyncio.create_task(hand_over(route, f"taro@{domain}")) for domain in BAD * 2]
-            await bad.until(lambda peer: peer.connections == done + share)
+            await bad.until(lambda peer: peer.connections == done + part)
             (handed,) = await hand_over(route, f"taro@{GOOD}")
             assert handed.ended.kind is Kind.ACCEPTED
             assert not any(task.done() for task in hanging)
-            assert bad.connections == done + share
+            assert bad.connections == done + part
+            await _give_up(hanging)
+
+
+@pytest.mark.parametrize("stage", ["banner", "rcpt", "dot"])
+async def test_known_sites_that_begin_to_hang_take_no_places_of_the_others(
+    stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sites that took every mail and hang all at once hold the places of the process for a moment only."""
+    monkeypatch.setattr(shares, "LONG", 0.3)
+    bad = SmtpPeer()
+    async with bad, SmtpPeer(ip="127.0.0.2", port=bad.port) as good:
+        hosts = dict.fromkeys(BAD, bad.ip) | {GOOD: good.ip}
+        async with mx_route(hosts, bad.port, sessions=4) as route:
+            await asyncio.gather(*(hand_over(route, f"taro@{domain}") for domain in hosts))
+            for domain in BAD:
+                await route._destinations.of(domain).pool.close()
+            bad.script, done = {stage: HANG}, bad.connections
+            hanging = [asyncio.create_task(hand_over(route, f"taro@{domain}")) for domain in BAD * 2]
+            await bad.until(lambda peer: peer.connections >= done + 4)
+            begun = asyncio.get_running_loop().time()
+            made = await asyncio.gather(*(hand_over(route, f"taro@{GOOD}", life=20.0) for _ in range(4)))
+            assert {handed.ended.kind for (handed,) in made} == {Kind.ACCEPTED}
+            assert asyncio.get_running_loop().time() - begun < 3.0
+            assert not any(task.done() for task in hanging)
             await _give_up(hanging)
 
 

@@ -12,6 +12,7 @@ from typing import Self
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
@@ -28,6 +29,7 @@ class No(Enum):
 
 
 #: ``{"example.jp": {"MX": ["10 mx.example.jp."]}, "dead.example.jp": No.SERVFAIL}``; a type that is missing is no data.
+#: ``{"CNAME": ["other.example.jp."]}`` is followed.
 Zone = dict[str, Mapping[str, list[str] | No] | No]
 
 
@@ -101,13 +103,17 @@ class DnsServer(asyncio.DatagramProtocol):
         name = query.question[0].name.to_text(omit_final_dot=True).lower()
         type_ = dns.rdatatype.to_text(query.question[0].rdtype)
         self.questions.append((name, type_))
-        entry = self.zone.get(name, No.NXDOMAIN)
-        records = entry if isinstance(entry, No) else entry.get(type_, [])
         response = dns.message.make_response(query, recursion_available=True)
+        owner = query.question[0].name
+        while not isinstance(entry := self.zone.get(name, No.NXDOMAIN), No) and "CNAME" in entry and type_ != "CNAME":
+            response.answer.append(dns.rrset.from_text(owner, self.ttl, "IN", "CNAME", *entry["CNAME"]))
+            owner = dns.name.from_text(entry["CNAME"][0])
+            name = owner.to_text(omit_final_dot=True).lower()
+        records = entry if isinstance(entry, No) else entry.get(type_, [])
         if isinstance(records, No):
             return self._refuse(response, records)
         if records:
-            response.answer.append(dns.rrset.from_text(query.question[0].name, self.ttl, "IN", type_, *records))
+            response.answer.append(dns.rrset.from_text(owner, self.ttl, "IN", type_, *records))
         return response
 
     def _refuse(self, response: dns.message.Message, kind: No) -> dns.message.Message | None:

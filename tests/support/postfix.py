@@ -90,11 +90,11 @@ class Postfix:
 
 
 @contextlib.contextmanager
-def postfix(authority: trustme.CA) -> Iterator[Postfix]:
-    """Run an instance whose certificate is the authority's, and stop it."""
+def postfix(authority: trustme.CA, *, main: str = "", master: str = "") -> Iterator[Postfix]:
+    """Run an instance whose certificate is the authority's, and stop it; what is given follows the configuration."""
     home = Path(tempfile.mkdtemp(prefix="postfix-"))
     try:
-        port = _configure(home, authority)
+        port = _configure(home, authority, main, master)
         _control(home, "start")
         try:
             _wait(port)
@@ -109,7 +109,7 @@ def _control(home: Path, command: str) -> None:
     subprocess.run(["/usr/sbin/postfix", "-c", home, command], check=True, capture_output=True, timeout=30)
 
 
-def _configure(home: Path, authority: trustme.CA) -> int:
+def _configure(home: Path, authority: trustme.CA, main: str, master: str) -> int:
     home.chmod(0o755)
     nobody = pwd.getpwnam("nobody")
     for name, owner in (("queue", "root"), ("data", "postfix"), ("mail", "nobody")):
@@ -118,8 +118,8 @@ def _configure(home: Path, authority: trustme.CA) -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
     names = {"home": home, "domain": DOMAIN, "size": SIZE_LIMIT, "uid": nobody.pw_uid, "gid": nobody.pw_gid}
-    (home / "main.cf").write_text(_MAIN.format(**names))
-    (home / "master.cf").write_text(_MASTER.format(port=port))
+    (home / "main.cf").write_text(_MAIN.format(**names) + main)
+    (home / "master.cf").write_text(_MASTER.format(port=port) + master)
     chain = authority.issue_cert(f"mx.{DOMAIN}").private_key_and_cert_chain_pem
     chain.write_to_path(home / "chain.pem")
     return port

@@ -1,6 +1,7 @@
 """A bounded number of places."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -103,3 +104,48 @@ async def test_widening_serves_those_who_wait() -> None:
     assert order == [0.0, 1.0]
     held.set()
     await asyncio.gather(*tasks)
+
+
+@pytest.mark.parametrize(("limit", "inside"), [(1, 2), (4, 5), (20, 25)])
+async def test_those_who_step_aside_make_room_for_a_quarter_more(limit: int, inside: int) -> None:
+    """However many only wait, others find a place, and never more than a quarter beyond the limit are inside."""
+    places, left = Places(limit), asyncio.Event()
+
+    async def use() -> None:
+        async with places.at(_now() + 100) as place:
+            place.step_aside()
+            place.step_aside()
+            await left.wait()
+
+    tasks = [asyncio.create_task(use()) for _ in range(limit * 3)]
+    await asyncio.sleep(0.01)
+    assert places.waiting == limit * 3 - inside
+    left.set()
+    await asyncio.gather(*tasks)
+    assert places.idle
+
+
+async def test_few_who_step_aside_leave_the_limit_as_it_is() -> None:
+    """A site that is slow to answer some dots has no more sessions than before."""
+    places = Places(8)
+    async with AsyncExitStack() as stack:
+        held = [await stack.enter_async_context(places.at(_now() + 100)) for _ in range(8)]
+        for place in held[:6]:
+            place.step_aside()
+        with pytest.raises(TimeoutError):
+            await stack.enter_async_context(places.at(_now() + 0.02))
+        held[6].step_aside()
+        await stack.enter_async_context(places.at(_now() + 0.02))
+
+
+async def test_those_who_step_aside_count_no_more_where_there_is_room() -> None:
+    """Up to the room they leave their places to others; beyond it they keep them."""
+    places = Places(2, room=3)
+    async with AsyncExitStack() as stack:
+        for _ in range(5):
+            place = await stack.enter_async_context(places.at(_now() + 1))
+            place.step_aside()
+        assert places.taken == 0
+        with pytest.raises(TimeoutError):
+            await stack.enter_async_context(places.at(_now() + 0.02))
+    assert places.idle

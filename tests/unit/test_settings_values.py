@@ -51,6 +51,30 @@ def test_route_credentials_percent_decoded() -> None:
     assert route.password.reveal() == "p:/%"
 
 
+@pytest.mark.parametrize(
+    ("text", "port", "tls"),
+    [
+        ("imaps://u:p@imap.example.jp/INBOX", 993, RouteTls.IMPLICIT),
+        ("imaps://u:p@localhost:1993/INBOX", 1993, RouteTls.IMPLICIT),
+        ("imap://u:p@imap.example.jp/INBOX", 143, RouteTls.STARTTLS),
+        ("imap://u:p@localhost/INBOX", 143, RouteTls.NONE),
+        ("imap://u:p@[::1]:1143/INBOX", 1143, RouteTls.NONE),
+    ],
+)
+def test_imap_password_goes_in_clear_on_loopback_only(text: str, port: int, tls: RouteTls) -> None:
+    """`imap` means STARTTLS but on loopback, `imaps` TLS from the first octet; each has its port."""
+    found = load_settings({"MAILSVC_IMAP": text}).imap
+    assert found is not None
+    assert (found.port, found.tls) == (port, tls)
+
+
+def test_imap_credentials_and_mailbox_percent_decoded() -> None:
+    """User, password and the name of the mailbox may hold any printable character of ASCII, percent-encoded."""
+    found = load_settings({"MAILSVC_IMAP": "imaps://b%40example.jp:p%3A%2F%25@h.example/INBOX/a%20b%3F"}).imap
+    assert found is not None
+    assert (found.user, found.password.reveal(), found.mailbox) == ("b@example.jp", "p:/%", "INBOX/a b?")
+
+
 def test_webhook_types_missing_means_all() -> None:
     """An endpoint that names no types gets every event; several secrets are kept in their order."""
     (hook,) = load_settings({"MAILSVC_WEBHOOKS": hooks()}).webhooks

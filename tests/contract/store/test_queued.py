@@ -26,12 +26,16 @@ async def test_due_waiting_and_backlog_tell_what_is_queued(store: Store) -> None
     assert await store.read(lambda connection: due(connection, NOW + 10)) == [near.id, far.id]
     waiting = dict(await store.read(lifecycle.waiting))
     assert waiting == {near.id: near.next_attempt_at, far.id: far.next_attempt_at}
-    assert await store.read(lifecycle.backlog) == (3, runs.accepted_at)
+    assert await store.read(lifecycle.backlog) == (3, runs.accepted_at, runs.accepted_at)
+    older = (await accept(store, notice(accepted_at=NOW - 7))).message
+    assert older is not None
+    await conclude(store, runs, attempt())
+    assert await store.read(lifecycle.backlog) == (4, older.accepted_at, None)
 
 
 async def test_backlog_of_an_empty_store_is_nothing(store: Store) -> None:
     """A store without messages has no oldest one."""
-    assert await store.read(lifecycle.backlog) == (0, None)
+    assert await store.read(lifecycle.backlog) == (0, None, None)
     assert await store.read(messages.any_there) is False
 
 

@@ -12,37 +12,48 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event
 
+from mailsvc.domain.access import ApiKey
 from mailsvc.domain.address import parse
 from mailsvc.domain.address_state import AddressState, Evidence, Source, Strength
 from mailsvc.domain.event import EventType
+from mailsvc.domain.figures import Figures
 from mailsvc.domain.outcome import Category, Permanence
 from mailsvc.domain.report import ReportSource, ReportState
 from mailsvc.store import (
     Cipher,
     Connection,
     Store,
+    actions,
     address_book,
     address_states,
     events,
+    figures,
     idempotency,
     lifecycle,
+    lookups,
     messages,
     migrate,
+    rechecks,
     recovery,
     reports,
     retention,
+    sessions,
     shares,
+    uses,
     webhook_replay,
     webhooks,
 )
 from mailsvc.store.idempotency import Claim
+from mailsvc.store.rechecks import Recheck
 from mailsvc.store.schema import metadata
 from mailsvc.store.webhooks import Progress
 from tests.support.domain import NOW, attempt
 from tests.support.store import GUIDE, KEY, accept, accepted, asked, conclude, opened
 
 CLAIM = Claim("key_1", "once", b"")
+RECHECK = Recheck("nobody@example.jp", NOW, 0, NOW)
 VIEWED = (GUIDE, NOW)
+HOLDER = ApiKey("key_x", "x", frozenset(), NOW)
 TARO = parse("taro@docomo.ne.jp")
 
 
@@ -108,12 +119,27 @@ READS: dict[str, Callable[[Any], Any]] = {
     ),
     "counts of addresses": address_states.counts,
     "frozen sites": shares.frozen,
+    "closed loop": uses.standing,
+    "rechecks": lambda connection: rechecks.due(connection, NOW, 9),
     "replay": lambda connection: idempotency.find(connection, None, CLAIM, NOW),  # type: ignore[arg-type]
     "webhook log": lambda connection: webhooks.read(connection, "x", 0, (), 9),
     "webhook rows": lambda connection: webhooks.due(connection, "x", NOW, until=NOW, limit=9),
     "webhook next row": lambda connection: webhooks.due(connection, "x", NOW, until=None, limit=1),
     "webhook backlog": lambda connection: webhook_replay.backlog(connection, "x"),
     "webhook parked": lambda connection: webhook_replay.parked(connection, ["x"], before="whp_x", limit=9),
+    "log for the figures": figures.unread,
+    "figures of a site": lambda connection: figures.of(connection, "x", figures.HOUR, NOW),
+    "figures by site": lambda connection: figures.by_destination(connection, figures.HOUR, NOW, 9),
+    "holder of a session": lambda connection: sessions.holder(connection, "x", NOW),
+    "actions": lambda connection: actions.page(connection, before="act_x", limit=9),
+    "sought messages": lambda connection: lookups.named(connection, lookups.NAMES, "x", limit=9),
+    "messages to an address": lambda connection: lookups.to_address(connection, TARO.identity, limit=9),
+    "late codes": lambda connection: lookups.late(connection, NOW),
+    "last flagged": lambda connection: lookups.flagged(
+        connection, NOW, state=AddressState.REFUSED, before="adr_x", limit=9
+    ),
+    "address by its change": lambda connection: lookups.address(connection, NOW, change="adr_x"),
+    "undelivered events": lambda connection: lookups.undelivered(connection, "msg_x", 9),
     "webhook events behind": lambda connection: webhook_replay.behind(connection, 5, frozenset(EventType)),
 }
 WRITES: dict[str, Callable[[Any], Any]] = {
@@ -122,11 +148,21 @@ WRITES: dict[str, Callable[[Any], Any]] = {
     "risks": lambda tx: lifecycle.report_risks(tx, NOW),
     "claim": lambda tx: lifecycle.claim(tx, "msg_x", NOW),
     "addresses": lambda tx: address_states.sweep(tx, NOW),
+    "uses": lambda tx: [uses.judge(tx, NOW), uses.judge(tx, NOW)],
+    "sites": lambda tx: [uses._sites(tx.connection, {"x"}), list(uses._active(tx.connection, NOW))],
     "forget": lambda tx: address_book.forget(tx, TARO.identity, NOW),
+    "recheck": lambda tx: [
+        rechecks.remember(tx, RECHECK),
+        rechecks.postpone(tx, RECHECK, NOW),
+        rechecks.condemn(tx, RECHECK, "x", NOW),
+    ],
     "webhook record": lambda tx: webhooks.record(tx, "x", Progress(1, [], {1: "a"}), NOW),
     "webhook back": lambda tx: webhooks.hurry(tx, "x", NOW),
     "webhook down": lambda tx: webhooks.give_up(tx, "x", NOW, NOW),
     "webhook replay": lambda tx: webhook_replay.requeue(tx, "x", None, NOW),
+    "session": lambda tx: [sessions.begin(tx, HOLDER, NOW), sessions.end(tx, "x")],
+    "figures": lambda tx: figures.add(tx, (0, 1), {("x", NOW): Figures(codes=1)}, NOW),
+    "prune for the console": lambda tx: [figures.prune(tx, NOW), actions.prune(tx, NOW)],
     "prune": lambda tx: retention.prune(tx, NOW, keep_messages=9, keep_events=9, keep_reports=9),
 }
 
@@ -242,9 +278,12 @@ SMALL = (
     "sqlite_sequence",
     "CONSTANT",
     "webhook_endpoints",
+    "use_reports",
+    "uses_raised",
     "messages_queued",
     "reports_pending",
     "reports_quarantined",
+    "rechecks_due",
 )
 
 

@@ -1,4 +1,4 @@
-"""When the next try begins, and where: each moment, the gap, the jitter, the last try, hints, notices, the routes."""
+"""When the next try begins, and where: each moment, the gap, the jitter, the last try, hints, notices, the hosts."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mailsvc.domain.message import Message
 from mailsvc.domain.outcome import Attempt, Permanence, Scope
-from mailsvc.domain.retry import by_fallback, fallback_may_help, next_attempt_at, soon_at, stay_with, too_late
+from mailsvc.domain.retry import hosts, next_attempt_at, soon_at, stay_with, too_late
 from tests.support.domain import NOW, attempt, message
 
 #: Seconds after acceptance at which a try ended, and at which the next one begins without jitter; life 300 s.
@@ -179,12 +179,7 @@ DEFERRED = attempt(ip="192.0.2.1")
 REFUSED_US = attempt(Permanence.PERMANENT, scope=Scope.HOST)
 REFUSED_MAIL = attempt(Permanence.PERMANENT, scope=Scope.MESSAGE)
 NO_ANSWER = attempt(scope=Scope.SESSION)
-LOST = attempt(Permanence.AMBIGUOUS, scope=Scope.SESSION)
 STOPPED = attempt(Permanence.STOPPED, scope=Scope.MESSAGE)
-
-
-def by_second(tried: Attempt) -> Attempt:
-    return replace(tried, fallback=True)
 
 
 @pytest.mark.parametrize(
@@ -203,45 +198,21 @@ def test_host_that_deferred_the_recipient_is_kept(tries: list[Attempt], address:
     assert stay_with(tries) == address
 
 
-#: The attempts, and whether the next goes by the second route: before 15 s have passed, and after.
-ROUTES: list[tuple[list[Attempt], bool, bool]] = [
-    ([], False, False),
-    ([NO_ANSWER], False, True),
-    ([by_second(NO_ANSWER)], False, False),
-    ([NO_ANSWER, by_second(NO_ANSWER), NO_ANSWER], False, True),
-    ([DEFERRED], False, False),
-    ([by_second(DEFERRED)], True, True),
-    ([STOPPED], False, False),
-    ([by_second(STOPPED)], True, True),
-    ([attempt(Permanence.PERMANENT)], False, False),
-    ([REFUSED_US], True, True),
-    ([REFUSED_MAIL], True, True),
-    ([LOST], False, False),
-    ([LOST, NO_ANSWER], False, False),
-    ([LOST, REFUSED_US], False, False),
-]
+@pytest.mark.parametrize(("number", "followed"), [(1, True), (12, True), (13, False), (40, False)])
+def test_short_waits_are_followed_for_a_few_attempts_only(number: int, followed: bool) -> None:  # noqa: FBT001  a parameter
+    """A server that always says "in 0 seconds" makes a code's life a dozen tries of it, then the plan counts again."""
+    tried = attempt(number=number, reply="554 try again in 0 seconds")
+    at = next_attempt_at(CODE_MESSAGE, tried, NOW + 50, 0.0)
+    assert at == pytest.approx(NOW + (52 if followed else 90), abs=1e-3)
 
 
-@pytest.mark.parametrize(("tries", "early", "late"), ROUTES)
-def test_second_route_is_taken_in_turn_or_after_a_verdict_on_us(tries: list[Attempt], early: bool, late: bool) -> None:  # noqa: FBT001  parameters
-    """What concerns the recipient, or may have arrived, stays on its route; what concerns us changes it."""
-    assert by_fallback(CODE_MESSAGE, tries, NOW + 14.9) is early
-    assert by_fallback(CODE_MESSAGE, tries, NOW + 15) is late
+def test_longer_wait_is_obeyed_after_any_number_of_attempts() -> None:
+    """What is bounded is how often we come, not how long we wait."""
+    tried = attempt(number=40, reply="450 Greylisted, try again in 60 seconds")
+    assert next_attempt_at(CODE_MESSAGE, tried, NOW + 50, 0.0) == pytest.approx(NOW + 111, abs=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("tries", "helps"),
-    [
-        ([REFUSED_US], True),
-        ([REFUSED_MAIL], True),
-        ([NO_ANSWER, REFUSED_US], True),
-        ([by_second(REFUSED_US)], False),
-        ([replace(REFUSED_MAIL, host=None)], False),
-        ([attempt(Permanence.PERMANENT)], False),
-        ([LOST, REFUSED_US], False),
-        ([NO_ANSWER], False),
-    ],
-)
-def test_second_route_may_help_after_a_verdict_on_us_only(tries: list[Attempt], helps: bool) -> None:  # noqa: FBT001  a parameter
-    """A server's 5yz on us or on the mail is not the end where another route exists; one on the recipient is."""
-    assert fallback_may_help(CODE_MESSAGE, tries, NOW + 1) is helps
+@pytest.mark.parametrize(("made", "left"), [(0, 30), (1, 29), (27, 3), (28, 2), (30, 2), (500, 2)])
+def test_hosts_of_a_try_are_what_is_left_of_thirty_attempts_and_two_at_least(made: int, left: int) -> None:
+    """A site of many hosts has each of them asked at first; a message does not make hundreds of attempts."""
+    assert hosts(message(attempts=made)) == left

@@ -7,7 +7,7 @@ import pytest
 from mailsvc.domain.event import EventType
 from mailsvc.domain.message import MessageState, Revocation
 from mailsvc.domain.outcome import Category, Permanence, Scope
-from mailsvc.domain.settlement import Settlement, expire, give_up, settle
+from mailsvc.domain.settlement import TELLING, Settlement, expire, give_up, settle
 from tests.support.domain import NOW, attempt, message
 
 REVOKED = [None, Revocation.SUPERSEDED, Revocation.CANCELLED]
@@ -88,7 +88,7 @@ def _check_next(permanence: Permanence, latest: float, at: float | None) -> None
 
 
 def _check_end(case: tuple[Permanence, Revocation | None, float, int, bool], settled: Settlement) -> None:
-    permanence, revoked, _, ambiguous, at_risk = case
+    permanence, revoked, left, ambiguous, at_risk = case
     overruled = revoked and permanence not in (Permanence.DELIVERED, Permanence.AMBIGUOUS)
     state = revoked.value if revoked and overruled else ENDS[permanence]
     no_try_fits = state == "expired"
@@ -98,7 +98,8 @@ def _check_end(case: tuple[Permanence, Revocation | None, float, int, bool], set
     assert settled.next_attempt_at is None, case
     assert settled.outcome.state == state, case
     assert settled.outcome.at == NOW
-    warned = ["message.at_risk"] if no_try_fits and not at_risk else []
+    late = no_try_fits or (left <= 150 and state != "sent" and revoked is None)
+    warned = ["message.at_risk"] if late and not at_risk else []
     assert list(settled.events) == [*warned, f"message.{state}"], case
 
 
@@ -133,24 +134,58 @@ def test_outcome_keeps_the_last_words_and_the_relay() -> None:
     assert (outcome.reply, outcome.relayed) == ("250 2.0.0 queued", True)
 
 
+@pytest.mark.parametrize("after", [10.0, 149.0, 150.0, 310.0])
+@pytest.mark.parametrize("at_risk", [True, False])
+def test_message_whose_half_life_nobody_saw_is_at_risk_before_it_ends(after: float, at_risk: bool) -> None:  # noqa: FBT001  a parameter
+    """Found after a restart, expired or perhaps arrived: the warning comes first, and once."""
+    now, row = NOW + after, message(at_risk=at_risk)
+    half = [] if at_risk or after < 150 else [EventType.MESSAGE_AT_RISK]
+    lost = [attempt(Permanence.AMBIGUOUS, reply=LOST)] * 2
+    unknown = settle(message(ambiguous=1, at_risk=at_risk), lost, now=now, jitter=0.0)
+    assert list(unknown.events) == [*half, EventType.MESSAGE_UNKNOWN]
+    failed = give_up(row, [attempt()], "its key is gone", now=now)
+    assert list(failed.events) == [*half, EventType.MESSAGE_FAILED]
+    expired = expire(row, [attempt()], now=now)
+    assert list(expired.events) == [*([] if at_risk else [EventType.MESSAGE_AT_RISK]), EventType.MESSAGE_EXPIRED]
+    sent = settle(row, [attempt(Permanence.DELIVERED)], now=now, jitter=0.0)
+    assert sent.events == (EventType.MESSAGE_SENT,)
+
+
+_STOPPED = (Permanence.STOPPED, Category.UNKNOWN)
+
+
+def _met(category: Category) -> tuple[Permanence, Category]:
+    return Permanence.TRANSIENT, category
+
+
 @pytest.mark.parametrize(
-    ("ends", "cause"),
+    ("met", "cause"),
     [
         ([], None),
-        ([Permanence.STOPPED], None),
-        ([Permanence.TRANSIENT], Category.GREYLISTED),
-        ([Permanence.TRANSIENT, Permanence.STOPPED], Category.GREYLISTED),
-        ([Permanence.TRANSIENT, Permanence.STOPPED, Permanence.STOPPED], Category.GREYLISTED),
+        ([_STOPPED], None),
+        ([_met(Category.GREYLISTED)], Category.GREYLISTED),
+        ([_met(Category.GREYLISTED), _STOPPED], Category.GREYLISTED),
+        ([_met(Category.GREYLISTED), _met(Category.NETWORK_ERROR)], Category.GREYLISTED),
+        ([_met(Category.NETWORK_ERROR), _met(Category.GREYLISTED), _STOPPED], Category.GREYLISTED),
+        ([_met(Category.REMOTE_TEMPORARY), _met(Category.NETWORK_ERROR)], Category.REMOTE_TEMPORARY),
+        ([_met(Category.RATE_LIMITED), _met(Category.REMOTE_TEMPORARY)], Category.RATE_LIMITED),
+        ([_met(Category.MAILBOX_FULL), _met(Category.GREYLISTED)], Category.MAILBOX_FULL),
+        ([_met(Category.REMOTE_TEMPORARY), (Permanence.PERMANENT, Category.REMOTE_ERROR)], Category.REMOTE_TEMPORARY),
+        ([_met(Category.NETWORK_ERROR)] * 3, Category.NETWORK_ERROR),
     ],
 )
-def test_expired_message_names_what_its_last_real_attempt_met(ends: list[Permanence], cause: Category | None) -> None:
-    """A try that our own gate stopped says nothing: the cause is that of the attempt before."""
-    tries = [
-        attempt(end, category=Category.UNKNOWN if end is Permanence.STOPPED else Category.GREYLISTED) for end in ends
-    ]
+def test_expired_message_names_what_tells_most(met: list[tuple[Permanence, Category]], cause: Category | None) -> None:
+    """A dead second host behind a greylist does not hide it; a try that our own gate stopped says nothing."""
+    tries = [attempt(permanence, category=category) for permanence, category in met]
     outcome = expire(message(), tries, now=NOW).outcome
     assert outcome is not None
     assert (outcome.state, outcome.category, outcome.cause) == (MessageState.EXPIRED, Category.EXPIRED, cause)
+
+
+def test_every_category_that_an_attempt_can_have_has_its_place_among_the_causes() -> None:
+    """What only an outcome or a report can be is no cause."""
+    never = {Category.DELIVERED, Category.EXPIRED, Category.DELAYED, Category.COMPLAINT, Category.AUTO_REPLY}
+    assert sorted(TELLING) == sorted(set(Category) - never)
 
 
 LATER_ENDS = [Permanence.PERMANENT, Permanence.TRANSIENT, Permanence.STOPPED]
@@ -182,7 +217,7 @@ def test_message_that_may_have_arrived_does_not_expire_and_does_not_fail(is_code
     """Where no further try is made, or none can be, the end is unknown after an ambiguous attempt."""
     row, tries = message(is_code=is_code, ambiguous=1), [attempt(Permanence.AMBIGUOUS, reply=LOST), attempt()]
     for settled in (expire(row, tries, now=NOW + 250), give_up(row, tries, "its key is gone", now=NOW + 10)):
-        assert settled.events == (EventType.MESSAGE_UNKNOWN,)
+        assert settled.events[-1] == EventType.MESSAGE_UNKNOWN
         assert settled.outcome is not None
         assert (settled.outcome.state, settled.outcome.category, settled.outcome.reply) == ("unknown", None, LOST)
 
@@ -190,19 +225,6 @@ def test_message_that_may_have_arrived_does_not_expire_and_does_not_fail(is_code
 def test_message_that_was_repeated_with_success_is_sent() -> None:
     """The second copy's 250 is the end, whatever became of the first."""
     assert _settle(Permanence.DELIVERED, 10.0, ambiguous=1).outcome == _settle(Permanence.DELIVERED, 10.0).outcome
-
-
-@pytest.mark.parametrize(
-    ("scope", "by_second", "next_at"),
-    [(Scope.HOST, False, NOW), (Scope.MESSAGE, False, NOW), (Scope.RECIPIENT, False, None), (Scope.HOST, True, None)],
-)
-def test_refusal_of_us_goes_on_by_the_second_route(scope: Scope, by_second: bool, next_at: float | None) -> None:  # noqa: FBT001  a parameter
-    """Where there is a second route, only a refusal of the recipient, or its own, ends the message at once."""
-    tried = attempt(Permanence.PERMANENT, scope=scope, fallback=by_second)
-    settled = settle(message(), [tried], now=NOW, jitter=0.0, has_fallback=True)
-    assert settled.next_attempt_at == next_at
-    assert (settled.outcome is None) == (next_at is not None)
-    assert settle(message(), [tried], now=NOW, jitter=0.0).outcome is not None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""How many registration checks a second, beside email-validator."""
