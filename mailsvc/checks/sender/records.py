@@ -21,13 +21,14 @@ _NOT_PRINTABLE = re.compile(r"[^ -~]")
 async def texts(ask: Ask, name: str) -> list[str]:
     """Return the TXT records at a name, each joined to one string; none where it does not exist.
 
-    Raises `DnsTrouble`.
+    In the order of the alphabet: DNS keeps none, and what is shown shall not change from look to look. Raises
+    `DnsTrouble`.
     """
     try:
         records = await ask(name, "TXT")
     except NoSuchDomain:
         return []
-    return [_joined(record) for record in records.values]
+    return sorted(_joined(record) for record in records.values)
 
 
 def _joined(record: str) -> str:
