@@ -1,7 +1,7 @@
 """Every role in one process, until a signal."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -89,6 +89,8 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
         reach = Reach(one_way=settings.route.kind is not RouteKind.MX)
         store.subscribe(reach.observe)  # from here on: what the last process left open says nothing of the way out
         feedback = await start_feedback(stack, settings, mail, store=store, clock=clock, metrics=metrics)
+        failing = partial(_failing, store, reach, clock)
+        exposition = partial(_exposition, metrics, failing)
         services = Services(
             store=store,
             clock=clock,
@@ -98,18 +100,18 @@ async def run(settings: Settings, ready: Callable[[Running], Coroutine[Any, Any,
             inbox=feedback.inbox,
             hand_over=worker.take,
             predicted_wait=route.predicted_wait,
-            failing=lambda: _failing(store, reach, clock),
+            failing=failing,
             webhooks=webhooks,
             check=start_checks(stack, settings, store=store, clock=clock).check,
             sender_domain=settings.sender_domain,
             late=lambda: _late(feedback, webhooks),
-            metrics=metrics.exposition,
+            metrics=exposition,
         )
         doctor = start_doctor(stack, settings, clock=clock, metrics=metrics)
         observe_certificates(settings, metrics.observe_certificate)
         console = start_console(stack, settings, services, doctor=doctor, route=route)
         if own:
-            await stack.enter_async_context(metrics_served(metrics.exposition, own))
+            await stack.enter_async_context(metrics_served(exposition, own))
         _log_start(settings)
         url = url_of(listener, settings)
         await serve(services, console, listener, settings, ready=partial(ready, Running(url, store)))
@@ -178,6 +180,11 @@ def _failing(store: Store, reach: Reach, clock: Clock) -> dict[str, str]:
     """Return what cannot work now, and why."""
     found = {"store": store.failing, "delivery": reach.problem(clock.now())}
     return {part: why for part, why in found.items() if why}
+
+
+def _exposition(metrics: Metrics, failing: Callable[[], Mapping[str, str]]) -> bytes:
+    metrics.observe_failing(failing())
+    return metrics.exposition()
 
 
 def _late(feedback: FeedbackRoom, webhooks: Webhooks) -> dict[str, str]:

@@ -20,6 +20,8 @@ from mailsvc.telemetry.series import Series
 _DELIVERY = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300)
 _USE = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300)
 _STAGE = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 120)
+#: What an attempt's time is spent in (CONTRACT 3.2).
+STAGES = ("queue", "dns", "connect", "tls", "transfer")
 
 #: Refused for what we are, do or send: no fault of the recipient.
 OUR_FAULTS = frozenset(
@@ -66,8 +68,10 @@ class Counts:
         self._use = series.histogram(
             "mailsvc_time_to_use_seconds", "From 250 to the code's use", "destination", buckets=_USE
         )
-        self._stages = series.histogram("mailsvc_stage_seconds", "Attempts' time by stage", "stage", buckets=_STAGE)
+        stages = series.histogram("mailsvc_stage_seconds", "Attempts' time by stage", "stage", buckets=_STAGE)
+        self._stages = {stage: stages.labels(stage) for stage in STAGES}
         self._feedback = series.counter("mailsvc_feedback", "What reports said of messages", "category")
+        self._judged: set[str] = set()
         self._begin_at_zero()
 
     def observe(self, events: Sequence[Event]) -> None:
@@ -93,21 +97,29 @@ class Counts:
     def _observe_attempt(self, message: Mapping[str, Any], attempt: Mapping[str, Any]) -> None:
         category = attempt["category"]
         self._attempts.labels(category).inc()
-        self._ambiguous.inc(attempt["ambiguous"])
-        self._late.inc(_late(message, attempt))
+        if attempt["ambiguous"]:
+            self._ambiguous.inc()
+        if _late(message, attempt):
+            self._late.inc()
         if category in OUR_FAULTS:
             self._our_faults.labels(self._series.destination(site(attempt)), category).inc()
         for stage, seconds in attempt["seconds"].items():
-            self._stages.labels(stage).observe(seconds)
+            self._stages[stage].observe(seconds)
 
     def _observe_end(self, message: Mapping[str, Any]) -> None:
         self._messages.labels(message["state"]).inc()
         destination = self._series.destination(site(last_attempt(message)))
         if judgement := judge(message):
-            for result in Judgement:  # all of them are there from a site's first code on, as in `_begin_at_zero`
-                self._codes.labels(destination, result.value).inc(result is judgement)
+            self._count_code(destination, judgement)
         if message["state"] == MessageState.SENT:
             self._delivery.labels(destination).observe(total_seconds(message))
+
+    def _count_code(self, destination: str, judgement: Judgement) -> None:
+        if destination not in self._judged:  # all results are there from its first code on, as in `_begin_at_zero`
+            self._judged.add(destination)
+            for result in Judgement:
+                self._codes.labels(destination, result.value)
+        self._codes.labels(destination, judgement.value).inc()
 
     def _observe_use(self, message: Mapping[str, Any]) -> None:
         if message["state"] == MessageState.SENT:

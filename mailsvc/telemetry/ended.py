@@ -1,4 +1,4 @@
-"""What is told of a message that has ended, from its view (CONTRACT 3.2): how long it took, and where it went."""
+"""What is told of a message from its view (CONTRACT 3.2): where it went, and when it has ended, how long it took."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ def stage_seconds(message: Mapping[str, Any]) -> dict[str, float]:
 
 
 def last_attempt(message: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return its last attempt, None where none has ended."""
-    return message["attempts"][-1] if message["attempts"] else None
+    """Return its last attempt, None where none has ended, or it is no message that an event is about."""
+    return message["attempts"][-1] if message.get("attempts") else None
 
 
 def site(attempt: Mapping[str, Any] | None) -> str | None:

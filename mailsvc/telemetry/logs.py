@@ -67,8 +67,9 @@ def log_events(events: Sequence[Event]) -> None:
     """Write one line for each event; the one that ends a message tells where its time went."""
     for event in events:
         data = event.data
+        last = last_attempt(data)
         # What an event of feedback tells came last; what it tells of its message is older.
-        said = data["feedback"][-1] if event.type.startswith("feedback.") else data.get("outcome") or {}
+        said = data["feedback"][-1] if event.type.startswith("feedback.") else data.get("outcome") or last or data
         log.info(
             event.type.value,
             message=event.message,
@@ -76,17 +77,15 @@ def log_events(events: Sequence[Event]) -> None:
             state=data.get("state"),
             template=data.get("template"),
             attempts=len(data.get("attempts", ())),
-            category=said.get("category", data.get("category")),
-            **(_end(data) if event.type in FINAL else {}),
+            category=said.get("category"),
+            cause=said.get("cause"),
+            destination=site(last) or data.get("destination"),
+            **({"seconds": _seconds(data)} if event.type in FINAL else {}),
         )
 
 
-def _end(message: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "cause": message["outcome"]["cause"],
-        "destination": site(last_attempt(message)),
-        "seconds": stage_seconds(message) | {"total": round(total_seconds(message), 3)},
-    }
+def _seconds(message: Mapping[str, Any]) -> dict[str, float]:
+    return stage_seconds(message) | {"total": round(total_seconds(message), 3)}
 
 
 def _masked(value: Any) -> Any:

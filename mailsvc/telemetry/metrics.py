@@ -22,6 +22,7 @@ class Metrics:
         self._untried = series.gauge(
             "mailsvc_oldest_untried_seconds", "Age of the oldest code of which no attempt has ended"
         )
+        self._failing = series.gauge("mailsvc_failing", "Parts of the service that cannot work", "part")
         self._addresses = series.gauge("mailsvc_addresses", "Addresses with which something is wrong", "state")
         self._frozen = series.gauge(
             "mailsvc_flagging_frozen", "Sites that call too many addresses unknown to be believed", "destination"
@@ -66,6 +67,12 @@ class Metrics:
         self._queue.set(messages)
         self._oldest.set(oldest)
         self._untried.set(untried)
+
+    def observe_failing(self, parts: Collection[str]) -> None:
+        """Set which parts of the service cannot work now."""
+        self._failing.clear()
+        for part in parts:
+            self._failing.labels(part).set(1)
 
     def observe_addresses(self, states: Mapping[str, int], frozen: Collection[str]) -> None:
         """Set how many addresses are in which state, and which sites are not believed just now."""

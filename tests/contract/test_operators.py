@@ -50,6 +50,7 @@ async def test_metrics_have_a_listener_of_their_own(tmp_path: Path) -> None:
             while 'mailsvc_messages_total{state="sent"} 1.0' not in (answer := await client.get("/metrics")).text:
                 continue
         assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
+        assert 'mailsvc_codes_total{destination="capture",result="on_time"} 1.0' in answer.text
         for path in ("/", "/v1/messages", "/healthz", "/docs", "/openapi.json"):
             problem(await client.get(path), "not_found")
         problem(await client.post("/metrics"), "method_not_allowed")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx2
 import trustme
+from cryptography import x509
 
 from tests.support.service import API_KEY, Service
 
@@ -29,3 +30,7 @@ async def test_code_is_submitted_over_tls(tmp_path: Path) -> None:
         accepted = await service.submit()
         assert accepted.status_code == 202
         assert (await service.outcome(accepted.json()["id"]))["state"] == "sent"
+        metrics = (await service.client.get("/metrics")).text
+    end = x509.load_pem_x509_certificate(own.cert_chain_pems[0].bytes()).not_valid_after_utc.timestamp()
+    name = 'mailsvc_certificate_end_timestamp_seconds{listener="http"}'
+    assert [float(line.split()[1]) for line in metrics.splitlines() if line.startswith(name)] == [end]

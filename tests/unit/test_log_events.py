@@ -1,6 +1,7 @@
 """The line of each event in the log: what ended a message, and where its time went."""
 
-import pytest
+from dataclasses import replace
+
 import structlog
 
 from mailsvc.domain.event import EventType
@@ -37,13 +38,15 @@ def test_end_of_a_message_is_one_line_with_its_times() -> None:
     ]
 
 
-@pytest.mark.parametrize("type_", [EventType.MESSAGE_ACCEPTED, EventType.MESSAGE_DEFERRED, EventType.MESSAGE_USED])
-def test_line_on_the_way_has_no_times(type_: EventType) -> None:
-    """Only the end of a message tells them, so that each message is added up once."""
+def test_line_on_the_way_tells_what_the_last_attempt_came_to() -> None:
+    """Only the end of a message tells its times, so that each message is added up once."""
     with structlog.testing.capture_logs() as lines:
-        log_events([event(type_, FIRST, state="sent" if type_ is EventType.MESSAGE_USED else None)])
-    assert [line["event"] for line in lines] == [type_.value]
-    assert "seconds" not in lines[0]
+        log_events([event(EventType.MESSAGE_ACCEPTED), event(EventType.MESSAGE_DEFERRED, FIRST)])
+    assert [(line["event"], line["category"], line["destination"]) for line in lines] == [
+        ("message.accepted", None, None),
+        ("message.deferred", "remote_temporary", "docomo.ne.jp"),
+    ]
+    assert not any("seconds" in line for line in lines)
 
 
 def test_message_without_an_attempt_ends_with_a_total() -> None:
@@ -51,3 +54,17 @@ def test_message_without_an_attempt_ends_with_a_total() -> None:
     with structlog.testing.capture_logs() as lines:
         log_events([event(EventType.MESSAGE_CANCELLED, at=NOW + 1)])
     assert (lines[0]["destination"], lines[0]["seconds"]) == (None, {"total": 1.0})
+
+
+def test_site_that_lets_codes_vanish_is_named() -> None:
+    """An event that is about a site has no message."""
+    raised = replace(event(EventType.MESSAGE_ACCEPTED), type=EventType.DESTINATION_SILENT_DISCARD, message=None)
+    with structlog.testing.capture_logs() as lines:
+        log_events([replace(raised, data={"destination": "docomo.ne.jp", "state": "raised"})])
+    line = {name: value for name, value in lines[0].items() if value not in (None, 0)}
+    assert line == {
+        "event": "destination.silent_discard",
+        "log_level": "info",
+        "state": "raised",
+        "destination": "docomo.ne.jp",
+    }

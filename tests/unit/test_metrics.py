@@ -169,3 +169,12 @@ def test_sites_that_strangers_name_do_not_make_series_without_end() -> None:
     series = [line for line in metrics.exposition().decode().splitlines() if line[0] != "#"]
     assert any('destination="other"' in line for line in series)
     assert len(series) < 2_000
+
+
+def test_part_that_works_again_is_not_shown() -> None:
+    """What cannot work stands there as long as it cannot."""
+    metrics = Metrics()
+    metrics.observe_failing({"delivery": "no server has said a word"})
+    assert 'mailsvc_failing{part="delivery"} 1.0' in metrics.exposition().decode()
+    metrics.observe_failing({})
+    assert "mailsvc_failing{" not in metrics.exposition().decode()

@@ -81,7 +81,7 @@ async def test_claim_after_the_guard_expires_the_message(store: Store, is_code: 
     ended = await current(store, second)
     assert ended.outcome is not None
     assert (ended.state, ended.outcome.category, ended.outcome.cause) == ("expired", "expired", "greylisted")
-    assert await types_of(store, second) == ["accepted", "deferred", "expired"]
+    assert await types_of(store, second) == ["accepted", "deferred", "at_risk", "expired"]
 
 
 async def test_claim_of_a_code_that_does_not_open_fails_the_message(database_url: str) -> None:

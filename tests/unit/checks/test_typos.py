@@ -89,7 +89,7 @@ def test_real_domain_is_left_alone() -> None:
 def test_every_domain_of_the_projects_list_is_left_alone() -> None:
     """Carriers, providers and webmail of Japan, those of former brands too."""
     if not PROJECT_LIST.exists():
-        pytest.skip("the project's list of Japanese mail domains is not beside the checkout")
+        pytest.skip("the collection of Japanese mail domains is not beside the project")
     with PROJECT_LIST.open(encoding="utf-8") as lines:
         domains = [row["domain"].replace("*", "abc") for row in csv.DictReader(lines)]
     assert len(domains) > 80
