@@ -25,8 +25,8 @@ REPEAT_MIN_LIFE = 60.0
 REPEAT_MARGIN = 2.0
 #: Two tries are at least so far apart (seconds).
 MIN_GAP = 2.0
-#: A wait shorter than the plan's is followed for so long (seconds) and for so many attempts: a server that goes on
-#: naming short ones would be asked every two seconds, with a notice for days.
+#: A wait shorter than the plan's is followed for so long (seconds) and so many attempts: a server that always names
+#: short ones would be asked every two seconds, with a notice for days.
 SHORT_HINTS = 300.0
 SHORT_HINTS_ATTEMPTS = 12
 #: A wait that the server named is made longer by this: its clock need not be ours (seconds).
