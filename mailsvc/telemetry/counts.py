@@ -10,6 +10,7 @@ from typing import Any
 from mailsvc.domain.event import Event, EventType
 from mailsvc.domain.instant import parse_rfc3339
 from mailsvc.domain.message import GUARD, MessageState
+from mailsvc.domain.figures import Side, side_of
 from mailsvc.domain.outcome import Category
 from mailsvc.telemetry.attempts import NewAttempts
 from mailsvc.telemetry.ended import FINAL, last_attempt, site, total_seconds
@@ -23,17 +24,6 @@ _STAGE = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 120)
 #: What an attempt's time is spent in (CONTRACT 3.2).
 STAGES = ("queue", "dns", "connect", "tls", "transfer")
 
-#: Refused for what we are, do or send: no fault of the recipient.
-OUR_FAULTS = frozenset(
-    {
-        Category.AUTH_FAILED,
-        Category.REPUTATION_BLOCKED,
-        Category.RATE_LIMITED,
-        Category.SPAM_BLOCKED,
-        Category.CONTENT_REJECTED,
-        Category.MESSAGE_TOO_LARGE,
-    }
-)
 _FEEDBACK = frozenset(
     {
         EventType.FEEDBACK_BOUNCED,
@@ -101,7 +91,7 @@ class Counts:
             self._ambiguous.inc()
         if _late(message, attempt):
             self._late.inc()
-        if category in OUR_FAULTS:
+        if side_of(Category(category)) is Side.OURS:
             self._our_faults.labels(self._series.destination(site(attempt)), category).inc()
         for stage, seconds in attempt["seconds"].items():
             self._stages[stage].observe(seconds)
