@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mailsvc.domain.event import Event, EventType
+from mailsvc.domain.figures import Side, side_of
 from mailsvc.domain.instant import parse_rfc3339
 from mailsvc.domain.message import GUARD, MessageState
-from mailsvc.domain.figures import Side, side_of
 from mailsvc.domain.outcome import Category
 from mailsvc.telemetry.attempts import NewAttempts
 from mailsvc.telemetry.ended import FINAL, last_attempt, site, total_seconds
