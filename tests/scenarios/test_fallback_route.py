@@ -3,13 +3,14 @@
 import asyncio
 from pathlib import Path
 
+from mailsvc.delivery.relay import SESSIONS
 from tests.scenarios.battery.play import Played, Sent, play_all
 from tests.scenarios.battery.site import Ground, Holes, Site
 from tests.scenarios.battery.story import Story, alone, first_time
 from tests.support.dns_zone import DnsServer, No
 from tests.support.service import Service, free_port
 from tests.support.smtp_peer import SmtpPeer
-from tests.support.smtp_script import RESET, Act, at_first, say
+from tests.support.smtp_script import HANG, RESET, Act, Session, at_first, say
 
 #: From so long after acceptance it is tried in turn with the first one (seconds); the next moment is at 20 s.
 TAKEN_BY = 27.0
@@ -24,6 +25,15 @@ def _silent(site: Site) -> None:
     site.silent()
 
 
+def _refusing(site: Site) -> None:
+    site.refusing()
+
+
+def _silent_hosts(site: Site) -> None:
+    for preference in range(8):
+        site.silent(preference=preference)
+
+
 _GREY = say("450 4.2.0 Greylisted")
 _OK = say("250 2.1.5 Ok")
 BY_FALLBACK = [
@@ -35,6 +45,23 @@ BY_FALLBACK = [
         submits=_ONCE,
         within=5.0,
     ),
+    Story(
+        name="refuses-us-at-rcpt",
+        plan=alone(lambda: {"rcpt": say("554 5.7.1 Client host [127.0.0.1] blocked using zen.spamhaus.org")}),
+        submits=_ONCE,
+        within=5.0,
+    ),
+    Story(
+        name="wants-less-of-us",
+        plan=alone(lambda: {"rcpt": say("450 4.7.1 Too many messages from your IP, try again in 60 seconds")}),
+        submits=_ONCE,
+        within=TAKEN_BY,
+    ),
+    # Short lives: the first route is alone for a third of what is usable, and leaves as much.
+    Story(name="dead-short", plan=_refusing, submits=_ONCE, life=30, within=3.4 + 4),
+    Story(name="silent-short", plan=_silent_hosts, submits=_ONCE, life=40, within=20.0),
+    Story(name="hangs-short", plan=alone(lambda: {"rcpt": HANG}), submits=_ONCE, life=30, within=10.0),
+    Story(name="unresolved-short", plan=_unresolved, submits=_ONCE, life=40, within=20.0),
 ]
 NEVER = [
     Story(
@@ -49,6 +76,16 @@ NEVER = [
         submits=_ONCE,
         state="failed",
         known_within=0.0,
+    ),
+    *(
+        Story(
+            name=f"word-on-the-recipient-at-{step}",
+            plan=alone(lambda step=step, text=text: {step: say(text)}),  # type: ignore[misc]
+            submits=_ONCE,
+            state="failed",
+            known_within=0.0,
+        )
+        for step, text in (("data", "550 5.1.1 User unknown"), ("dot", "552 5.2.2 Mailbox full"))
     ),
     Story(name="lost-at-dot", plan=alone(lambda: {"dot": RESET}), submits=_ONCE, state="unknown", known_within=0.0),
     Story(
@@ -103,3 +140,41 @@ def _copies(relay: SmtpPeer, played: Played) -> int:
     (code,) = played.codes
     line = f"<{code.to}>".encode()
     return len(played.stored(code)) + sum(line in mail.rcpt_line for mail in relay.stored)
+
+
+#: What the first relay says to each recipient; the others hang at their dots and hold all its sessions.
+_SAID = {
+    "quota": "550 5.4.6 Sender daily sending quota exceeded",
+    "denied": "554 5.7.1 Relay access denied",
+    "lookup": "451 4.3.0 Temporary lookup failure",
+}
+
+
+async def test_second_relay_takes_what_the_first_refuses_defers_or_has_no_place_for(tmp_path: Path) -> None:
+    """Quota, denied relaying and a relay in trouble at RCPT, and what waits behind dots that nobody answers."""
+
+    def rcpt(session: Session) -> Act:
+        name = session.rcpt_line.partition(b"<")[2].partition(b"@")[0].decode()
+        return say(_SAID.get(name, "250 2.1.5 Ok"))
+
+    async with SmtpPeer(script={"rcpt": rcpt, "dot": HANG}) as first, SmtpPeer() as second:
+        settings = {
+            "ROUTE": f"smtp://127.0.0.1:{first.port}?tls=none",
+            "FALLBACK_ROUTE": f"smtp://127.0.0.1:{second.port}?tls=none",
+        }
+        async with Service(folder=tmp_path, settings=settings) as service:
+
+            async def submit(name: str) -> str:
+                return str((await service.submit(f"{name}@example.jp", expires_in=35)).json()["id"])
+
+            refused = [await submit(name) for name in _SAID]
+            held = [await submit(f"held{number}") for number in range(SESSIONS)]
+            waiting = await submit("waits")
+            views = await asyncio.gather(*map(service.outcome, [*refused, waiting]))
+            still = [(await service.client.get(f"/v1/messages/{name}")).json()["state"] for name in held]
+            await service.kill()
+    assert [(view["state"], view["outcome"]["relayed"]) for view in views] == [("sent", True)] * 4
+    assert [len(view["attempts"]) for view in views[:2]] == [2, 2]  # at once
+    assert views[-1]["attempts"][0]["reply"] == "127.0.0.1 had no free session in time"
+    assert len(second.stored) == 4
+    assert set(still) == {"queued"}  # they may have arrived: nothing is sent twice

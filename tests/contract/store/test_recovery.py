@@ -78,6 +78,7 @@ async def test_message_without_life_ends_at_the_start(database_url: str, stage: 
     async with opened(database_url) as store:
         (message,) = await close_abandoned(store, NOW + after)
         assert message.state == state
+        assert await types_of(store) == ["accepted", "at_risk", state]
         assert await close_abandoned(store, NOW + after) == []
 
 
