@@ -31,6 +31,15 @@ def _clean_environment() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file that share a service in one worker: each further one would start its own."""
+    for item in items:
+        loop = item.get_closest_marker("asyncio")
+        if "service" in getattr(item, "fixturenames", ()) or (loop and loop.kwargs.get("loop_scope") == "module"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 #: Skips for want of data that are no part of the project and cannot be installed begin so; CI goes on without them.
 BESIDE = "the collection of"
 

@@ -1,21 +1,12 @@
 """One running service per test file, delivering to a scripted peer; tests of a file share both and clean up."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tests.support.service import Service
 from tests.support.smtp_peer import SmtpPeer
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file that share its service in one worker: each further one would start its own."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent) and "service" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
