@@ -148,15 +148,15 @@ class Delivery:
         now = self._clock.now()
         offset = asyncio.get_running_loop().time() - now
         alone_until = fallback.alone_until(message)
-        leaves = self._fallback is not None and not message.ambiguous and now < alone_until
+        gives_way = self._fallback is not None and not (message.by_fallback or message.ambiguous) and now < alone_until
         return Round(
             gate=self._gate(message, asked),
             hand_over_by=message.hand_over_by + offset,
             answer_by=message.expires_at + ANSWER_LATEST + offset,
             repeat_by=None if message.ambiguous else retry.repeat_by(message) + offset,
             stay_with=message.stay_with,
-            give_way=alone_until + offset if leaves else math.inf,
-            offer_by=fallback.leave_by(message) + offset if leaves else math.inf,
+            give_way=alone_until + offset if gives_way else math.inf,
+            offer_by=fallback.leave_by(message) + offset if gives_way else math.inf,
             hosts=retry.hosts(message),
         )
 
