@@ -91,7 +91,10 @@ class Part:
             raise PartError(f"{self._path} is being written by another audit") from None
 
     def _read_journal(self) -> tuple[int, int, Tally]:
-        journal: dict[str, Any] = json.loads(self._journal.read_bytes())
+        try:
+            journal: dict[str, Any] = json.loads(self._journal.read_bytes())
+        except ValueError:
+            raise PartError(f"{self._journal} is damaged; begin anew with --restart") from None
         if journal["about"] != self._about:
             raise PartError(
                 f"{self._path} was begun with other options, or the list has changed since; give the same as "
