@@ -74,9 +74,12 @@ def settle(
 
 
 def expire(message: Message, tries: Sequence[Attempt], *, now: float) -> Settlement:
-    """End a queued message whose deadline leaves no further try; the attempt that tells most says why."""
-    told = [attempt.category for attempt in tries if attempt.permanence is not Permanence.STOPPED]
-    cause = min(told, key=TELLING.index, default=None)
+    """End a queued message whose deadline leaves no further try; the attempt that tells most says why.
+
+    A server's own "expired" (RFC 3463 X.4.7) tells how, not why: it is no cause.
+    """
+    told = {attempt.category for attempt in tries if attempt.permanence is not Permanence.STOPPED}
+    cause = next((category for category in TELLING if category in told), None)
     return _undelivered(message, tries, MessageState.EXPIRED, now, category=Category.EXPIRED, cause=cause, at_risk=True)
 
 

@@ -172,6 +172,8 @@ def _met(category: Category) -> tuple[Permanence, Category]:
         ([_met(Category.MAILBOX_FULL), _met(Category.GREYLISTED)], Category.MAILBOX_FULL),
         ([_met(Category.REMOTE_TEMPORARY), (Permanence.PERMANENT, Category.REMOTE_ERROR)], Category.REMOTE_TEMPORARY),
         ([_met(Category.NETWORK_ERROR)] * 3, Category.NETWORK_ERROR),
+        ([_met(Category.EXPIRED)], None),  # 451 4.4.7 of a relay
+        ([_met(Category.NETWORK_ERROR), _met(Category.EXPIRED)], Category.NETWORK_ERROR),
     ],
 )
 def test_expired_message_names_what_tells_most(met: list[tuple[Permanence, Category]], cause: Category | None) -> None:
@@ -182,8 +184,8 @@ def test_expired_message_names_what_tells_most(met: list[tuple[Permanence, Categ
     assert (outcome.state, outcome.category, outcome.cause) == (MessageState.EXPIRED, Category.EXPIRED, cause)
 
 
-def test_every_category_that_an_attempt_can_have_has_its_place_among_the_causes() -> None:
-    """What only an outcome or a report can be is no cause."""
+def test_every_category_that_says_why_has_its_place_among_the_causes() -> None:
+    """What says how a mail ended, or is never said of an attempt, is no cause."""
     never = {Category.DELIVERED, Category.EXPIRED, Category.DELAYED, Category.COMPLAINT, Category.AUTO_REPLY}
     assert sorted(TELLING) == sorted(set(Category) - never)
 
