@@ -16,6 +16,7 @@ from mailsvc.clock import Clock
 from mailsvc.domain.check import DomainFinding, Verdict, verdict_of
 from mailsvc.store import Store, StoreUnavailable, Transaction, rechecks
 from mailsvc.store.rechecks import Recheck
+from mailsvc.store.rounds import rounds
 
 #: So long after the check, and after each look that got no answer, the next look comes (seconds); the last repeats.
 DELAYS = (60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0, 24 * 3600.0)
@@ -55,14 +56,7 @@ class Rechecks:
 
     async def run(self) -> None:
         """Look at what is due until cancelled."""
-        while True:
-            try:
-                await self.sweep()
-            except StoreUnavailable:
-                pass  # the writer has logged it
-            except Exception as error:  # noqa: BLE001  the next round must come
-                log.error("recheck.failed", error=type(error).__name__)  # noqa: TRY400  no values in the log
-            await asyncio.sleep(INTERVAL)
+        await rounds(self.sweep, INTERVAL, partial(log.error, "recheck.failed"))
 
     async def sweep(self) -> None:
         """Do one round."""

@@ -16,8 +16,9 @@ from mailsvc.clock import Clock
 from mailsvc.domain.figures import BOUNDS, Figures, side_of
 from mailsvc.domain.message import MessageState
 from mailsvc.domain.outcome import Category
-from mailsvc.store import Store, StoreUnavailable, Transaction, actions, figures
+from mailsvc.store import Store, Transaction, actions, figures
 from mailsvc.store.figures import Ended
+from mailsvc.store.rounds import rounds
 from mailsvc.telemetry.ended import last_attempt, site, total_seconds
 from mailsvc.telemetry.on_time import Judgement, judge
 
@@ -40,16 +41,7 @@ class Bookkeeper:
 
     async def run(self) -> None:
         """Follow the log until cancelled."""
-        while True:
-            more = False
-            try:
-                more = await self.step()
-                await self._prune()
-            except StoreUnavailable:
-                pass  # the writer has logged it
-            except Exception as error:  # noqa: BLE001  the next round must come
-                log.error("figures.failed", error=type(error).__name__)  # noqa: TRY400  no values in the log
-            await asyncio.sleep(PAUSE if more else INTERVAL)
+        await rounds(self._round, INTERVAL, partial(log.error, "figures.failed"))
 
     async def step(self) -> bool:
         """Add up a batch of events; True when more may be left."""
@@ -58,6 +50,11 @@ class Bookkeeper:
             read, found = (part.before, part.after), added_up(part.ended)
             await self._store.write(partial(figures.add, read=read, found=found, now=self._clock.now()))
         return part.more
+
+    async def _round(self) -> None:
+        while await self.step():  # noqa: ASYNC110  polling is not what this is
+            await asyncio.sleep(PAUSE)
+        await self._prune()
 
     async def _prune(self) -> None:
         now = self._clock.now()

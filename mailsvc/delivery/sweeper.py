@@ -14,7 +14,8 @@ import structlog
 
 from mailsvc.clock import Clock
 from mailsvc.queue import Queue
-from mailsvc.store import Store, StoreUnavailable, address_states, lifecycle, recovery, retention, shares
+from mailsvc.store import Store, address_states, lifecycle, recovery, retention, shares
+from mailsvc.store.rounds import rounds
 
 INTERVAL = 1.0  # seconds
 PRUNE_INTERVAL = 3600.0  # seconds
@@ -61,14 +62,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep until cancelled."""
-        while True:
-            try:
-                await self.sweep()
-            except StoreUnavailable:
-                pass  # the writer has logged it
-            except Exception as error:  # noqa: BLE001  the next round must come
-                log.error("sweep.failed", error=type(error).__name__)  # noqa: TRY400  no values in the log
-            await asyncio.sleep(INTERVAL)
+        await rounds(self.sweep, INTERVAL, partial(log.error, "sweep.failed"))
 
     async def sweep(self) -> None:
         """Do one round."""

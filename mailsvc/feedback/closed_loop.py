@@ -13,7 +13,8 @@ import structlog
 
 from mailsvc.clock import Clock
 from mailsvc.domain.instant import rfc3339
-from mailsvc.store import Store, StoreUnavailable, uses
+from mailsvc.store import Store, uses
+from mailsvc.store.rounds import rounds
 from mailsvc.store.uses import Standing
 
 INTERVAL = 5.0  # seconds
@@ -41,14 +42,7 @@ class ClosedLoop:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.step()
-            except StoreUnavailable:
-                pass  # the writer has logged it
-            except Exception as error:  # noqa: BLE001  the next round must come
-                log.error("uses.failed", error=type(error).__name__)  # noqa: TRY400  no values in the log
-            await asyncio.sleep(INTERVAL)
+        await rounds(self.step, INTERVAL, partial(log.error, "uses.failed"))
 
     async def step(self) -> None:
         """Judge what is due, and tell what has changed."""

@@ -19,6 +19,7 @@ from mailsvc.domain.report import Report, ReportState
 from mailsvc.feedback.inbox import Inbox
 from mailsvc.feedback.isolation import COMMAND, IsolationError, ReportReader, Unread
 from mailsvc.store import CipherError, Connection, Store, StoreUnavailable, feedback, reports
+from mailsvc.store.rounds import rounds
 
 #: Processes that read.
 READERS = 2
@@ -93,10 +94,7 @@ class Intake:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _watch(self) -> None:
-        while True:
-            with suppress(StoreUnavailable):
-                await self._look()
-            await asyncio.sleep(INTERVAL)
+        await rounds(self._look, INTERVAL, partial(log.error, "report.watch_failed"))
 
     async def _look(self) -> None:
         backlog = await self._store.read(reports.backlog)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +9,8 @@ import structlog
 
 from mailsvc.clock import Clock
 from mailsvc.domain.event import Event
-from mailsvc.store import Connection, Store, StoreUnavailable, Transaction, webhook_replay, webhooks
+from mailsvc.store import Connection, Store, Transaction, webhook_replay, webhooks
+from mailsvc.store.rounds import rounds
 from mailsvc.store.webhook_replay import Backlog, Known, Parked
 from mailsvc.webhooks.policy import Failure
 from mailsvc.webhooks.pusher import Beside, Pusher
@@ -157,10 +157,7 @@ class Webhooks:
         return max(0.0, self._clock.now() - min(waiting)) if waiting else 0.0
 
     async def _watch(self) -> None:
-        while True:
-            with suppress(StoreUnavailable):
-                await self._look()
-            await asyncio.sleep(INTERVAL)
+        await rounds(self._look, INTERVAL, partial(log.error, "webhook.watch_failed"))
 
     async def _look(self) -> None:
         was_late = self.problem is not None
