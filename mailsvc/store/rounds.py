@@ -12,7 +12,10 @@ from mailsvc.store.transaction import StoreUnavailable
 
 
 async def rounds(step: Callable[[], Awaitable[Any]], interval: float, failed: Callable[..., Any]) -> NoReturn:
-    """Do a step until cancelled, with a pause (seconds) after each; ``failed`` logs what else went wrong, as ``error``."""
+    """Do a step until cancelled, with a pause (seconds) after each.
+
+    ``failed`` logs what else went wrong, given as ``error``.
+    """
     while True:
         try:
             await step()

@@ -16,17 +16,6 @@ from mailsvc.telemetry.ended import last_attempt, total_seconds
 ON_TIME = 60.0
 
 _WITHDRAWN = frozenset({MessageState.SUPERSEDED, MessageState.CANCELLED})
-#: Nobody could have delivered it: there is no such mailbox, or it takes no mail.
-_RECIPIENTS = frozenset(
-    {
-        Category.USER_UNKNOWN,
-        Category.DOMAIN_UNKNOWN,
-        Category.MAILBOX_DISABLED,
-        Category.MAILBOX_FULL,
-        Category.RECIPIENT_REFUSED,
-        Category.UNKNOWN_OR_REFUSED,
-    }
-)
 
 
 class Judgement(StrEnum):
@@ -46,13 +35,13 @@ def judge(message: Mapping[str, Any]) -> Judgement | None:
         return Judgement.ON_TIME if seconds <= ON_TIME else Judgement.LATE
     if message["state"] in _WITHDRAWN and seconds <= ON_TIME:
         return None
-    return None if _reason(message) in _RECIPIENTS else Judgement.MISSED
+    reason = _reason(message)
+    return None if reason and reason.of_recipient else Judgement.MISSED
 
 
-def _reason(message: Mapping[str, Any]) -> str | None:
+def _reason(message: Mapping[str, Any]) -> Category | None:
     """Return the category that tells why it was not taken; the last attempt's where the outcome tells none."""
     told = message["outcome"] if message["outcome"]["category"] else last_attempt(message)
     if told is None:
         return None
-    reason: str = told["cause"] or told["category"]
-    return reason
+    return Category(told["cause"] or told["category"])
