@@ -7,12 +7,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socket import create_server
 
 import pytest
+
+from tests.support.service import free_port
 
 START_SECONDS = 20
 
@@ -42,7 +43,7 @@ def running_mailpit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
 
 @contextmanager
 def _started(program: str, folder: Path) -> Iterator[RunningMailpit]:
-    http, smtp = _free_port(), _free_port()
+    http, smtp = free_port(), free_port()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [
@@ -76,8 +77,3 @@ def _wait_until_answering(url: str, process: subprocess.Popen[bytes], log: Path)
         except urllib.error.URLError:
             time.sleep(0.05)
     raise RuntimeError(f"Mailpit did not start:\n{log.read_text()}")
-
-
-def _free_port() -> int:
-    with closing(create_server(("127.0.0.1", 0))) as server:
-        return int(server.getsockname()[1])

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import trustme
 
+from tests.support.service import free_port
+
 #: Why there is no Postfix here; None where there is one.
 ABSENT = (
     "Postfix needs root to start"
@@ -115,8 +117,7 @@ def _configure(home: Path, authority: trustme.CA, main: str, master: str) -> int
     for name, owner in (("queue", "root"), ("data", "postfix"), ("mail", "nobody")):
         (home / name).mkdir()
         shutil.chown(home / name, owner)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
+    port = free_port()
     names = {"home": home, "domain": DOMAIN, "size": SIZE_LIMIT, "uid": nobody.pw_uid, "gid": nobody.pw_gid}
     (home / "main.cf").write_text(_MAIN.format(**names) + main)
     (home / "master.cf").write_text(_MASTER.format(port=port) + master)

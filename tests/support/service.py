@@ -1,10 +1,11 @@
 """The real service as a process of its own: started with settings, killed, started again, asked over HTTP."""
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import create_server
@@ -21,10 +22,20 @@ SECRET_KEY = "dGVzdC1rZXktb2YtdGhpcnR5LXR3by1vY3RldHMhISE="
 START_SECONDS = 30.0
 
 
+#: Ports below those that the system gives to connections, so many for each worker: a server that is killed and comes
+#: back finds its port as it left it.
+_FIRST_PORT, _PORTS = 10_000, 2_500
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+_offsets = itertools.count(os.getpid())  # other runs on this machine begin elsewhere
+
+
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with closing(create_server(("127.0.0.1", 0))) as server:
-        return int(server.getsockname()[1])
+    """Return a port of loopback that nobody listens on now, and that nobody else of this run is given."""
+    for offset in itertools.islice(_offsets, _PORTS):
+        port = _FIRST_PORT + _WORKER * _PORTS + offset % _PORTS
+        with suppress(OSError), closing(create_server(("127.0.0.1", port))):
+            return port
+    raise RuntimeError("no port of this worker is free")
 
 
 @dataclass(slots=True, kw_only=True)

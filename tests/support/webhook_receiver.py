@@ -130,11 +130,13 @@ class WebhookReceiver:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
-        with suppress(asyncio.IncompleteReadError, OSError):
-            while await self._answer(reader, writer):
-                pass
-        self._writers.discard(writer)
-        writer.close()
+        try:
+            with suppress(asyncio.IncompleteReadError, OSError):
+                while await self._answer(reader, writer):
+                    pass
+        finally:
+            self._writers.discard(writer)
+            writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
