@@ -53,7 +53,7 @@ def _traffic(now: float) -> Iterator[tuple[str, float, int]]:
 
 
 def _figures(site: str, at: float, now: float, many: int) -> Figures:
-    refused = many // 3 if site == "ezweb.ne.jp" and at > now - 1800 else 0
+    refused = many // 2 if site == "ezweb.ne.jp" and at > now - 1800 else 0
     late = many // 150
     taken = many - refused
     times = [0] * (len(BOUNDS) + 1)
